@@ -1,0 +1,1 @@
+"""Whatever proposes: one port (evidence -> proposals), adapters beside it."""

@@ -1,0 +1,1 @@
+"""The `hatchway` command: thin, one file a verb group, lazy imports."""

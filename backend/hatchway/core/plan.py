@@ -1,0 +1,169 @@
+"""What a pipeline, a service and its metrics are, after the YAML files were read and checked.
+
+Durations are seconds, weights percent of the traffic, at the article's pace (1). A run's `pace`
+divides the monitoring times and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class JobPlan(Struct, frozen=True):
+    """One command of a stage, run by /bin/sh in a checkout of the commit."""
+
+    name: str
+    run: str
+    timeout_s: float = 120.0
+
+
+JobGroups = tuple[tuple[JobPlan, ...], ...]
+"""Groups run one after the other; the jobs within a group run side by side."""
+
+
+class CommandStage(Struct, frozen=True, tag="commands"):
+    """Checks, tests, a scan, a build or a deployment: commands that must all succeed."""
+
+    name: str
+    kind: Literal["checks", "tests", "scan", "build", "deploy"]
+    groups: JobGroups
+    budget_s: float = 600.0  # for the whole stage
+
+
+class RiskRule(Struct, frozen=True):
+    """A changed file whose path matches `path` (shell pattern) makes the release at least `risk`."""
+
+    path: str
+    risk: Literal["LOW", "MEDIUM", "HIGH"]
+    why: str
+
+
+class ReleaseStage(Struct, frozen=True, tag="release"):
+    """The release request: what ships, how risky it is, and people's yes."""
+
+    name: str
+    approvals: int = 1
+    expires_s: float = 4 * 3600.0
+    risk_rules: tuple[RiskRule, ...] = ()
+
+
+class CanaryStep(Struct, frozen=True):
+    """One share of the traffic.
+
+    `hold_back` percent stay on the old version while this step is monitored, so that there is
+    something to compare with at 100 %. PASS means: worse than `excludes` times is excluded.
+    """
+
+    weight: int
+    monitor_s: float
+    max_s: float  # UNSURE for this long after `monitor_s`: hold and page (not divided by pace)
+    hold_back: int = 0
+    excludes: float = 2.0
+
+
+class CanaryStage(Struct, frozen=True, tag="canary"):
+    """Deploy beside stable, then raise the share step by step under the judge's eyes."""
+
+    name: str
+    deploy: JobGroups
+    steps: tuple[CanaryStep, ...]
+
+
+StagePlan = CommandStage | ReleaseStage | CanaryStage
+
+
+class PipelinePlan(Struct, frozen=True):
+    """A pipeline file. `digest` is the SHA-256 of the file's bytes."""
+
+    name: str
+    service: str
+    environment: str
+    stages: tuple[StagePlan, ...]
+    digest: str = ""
+
+
+class SeriesRef(Struct, frozen=True):
+    """A series at an endpoint: metric name and label values that must match (a tuple: any of)."""
+
+    name: str
+    labels: dict[str, str | tuple[str, ...]] = {}
+
+
+class MetricSpec(Struct, frozen=True, kw_only=True):
+    """One watched metric of a service.
+
+    counts: `total` and `events` are counters; latency: `total` is a histogram, `quantile` the one
+    shown; gauge and state: `total` is a gauge (state: 1 is ok). `source` names an endpoint group.
+    """
+
+    name: str
+    label: str
+    unit: str = ""
+    kind: Literal["counts", "latency", "gauge", "state"]
+    source: str
+    total: SeriesRef
+    events: SeriesRef | None = None
+    worse: Literal["up", "down"] = "up"
+    judged: bool = True  # takes part in the verdict; else only watched and shown
+    weight: float = 1.0  # of the joint evidence, normalised over the judged metrics
+    limit: float | None = None
+    shown_as: Literal["percent", "per_minute", "ms", "plain"] = "plain"
+    quantile: float = 0.95
+    plot: bool = False
+    shared: bool = False  # one dependency behind both arms: its trouble is "not ours"
+
+
+class EndpointSpec(Struct, frozen=True):
+    """Where an arm's metrics are read. `arm_label`: one endpoint tells the arms apart by a label."""
+
+    name: str
+    stable: tuple[str, ...] = ()
+    canary: tuple[str, ...] = ()
+    both: str = ""
+    arm_label: str = ""
+
+
+class TargetSpec(Struct, frozen=True):
+    """What carries the traffic: an HAProxy (or the demo's splitter) by its runtime socket."""
+
+    kind: Literal["haproxy"]
+    socket: str
+    backend: str = "be"
+    stable: str = "stable"
+    canary: str = "canary"
+
+
+class ServiceSpec(Struct, frozen=True):
+    """A service: where its code, its traffic and its metrics are."""
+
+    name: str
+    repo: str
+    pipeline: str
+    target: TargetSpec
+    endpoints: tuple[EndpointSpec, ...]
+    metrics: tuple[MetricSpec, ...]
+    scrape_s: float = 1.0
+
+
+class Person(Struct, frozen=True):
+    """Somebody with rights. `login` is the name of the Unix account."""
+
+    name: str
+    login: str = ""
+    uid: int = -1
+    roles: tuple[str, ...] = ("viewer",)
+
+
+class Installation(Struct, frozen=True):
+    """Everything in `hatchway.yaml`."""
+
+    environment: str
+    name: str
+    services: tuple[ServiceSpec, ...]
+    people: tuple[Person, ...] = ()
+    everyone: tuple[str, ...] = ("viewer",)  # roles of a Unix account that is not listed
+    listen: str = ""  # "127.0.0.1:8643" to serve dashboards over TCP too
+    token_file: str = ""
+    lease_s: float = 15.0

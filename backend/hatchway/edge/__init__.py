@@ -1,0 +1,1 @@
+"""Where people and programs reach the backend: websockets, authentication, views, /metrics."""

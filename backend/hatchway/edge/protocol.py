@@ -1,0 +1,370 @@
+"""The wire between the backend and its dashboards: one JSON object a websocket message.
+
+A client says `Subscribe`; the server answers `Hello`, then one `Snapshot` (or, when the client
+resumes, goes straight on with deltas), then contiguous `Delta`s. `rev` counts changes of
+documents, `seq` counts events of the journal. A delta carries the *latest* text of every document
+that changed in (`from_rev`, `to_rev`], so a slow client is conflated, never lied to.
+
+Units: times are seconds since the epoch (UTC), ages and durations are seconds, weights are percent
+of the traffic. Strings inside documents may come from outside and are never markup.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+PROTOCOL = 1
+
+Mode = Literal["agent", "paused", "person", "unknown"]
+Tone = Literal["plain", "good", "warn", "bad", "dim"]
+VerdictWord = Literal["PASS", "REGRESS", "UNSURE", "NO_DATA"]
+StageStatus = Literal["pending", "running", "waiting", "passed", "failed", "skipped", "cancelled"]
+
+
+class _Message(Struct, frozen=True, tag_field="type", forbid_unknown_fields=False):
+    """Base of everything on the wire; unknown fields are ignored so that versions can differ."""
+
+
+# --- server to client ---------------------------------------------------------------------------
+
+
+class You(Struct, frozen=True):
+    """Who the server says the client is, and what it may do."""
+
+    name: str
+    roles: tuple[str, ...] = ()
+    can: tuple[str, ...] = ()  # of: pause takeover rollback release approve
+    read_only: bool = False
+    why_not: str = ""  # in words, when something is missing from `can`
+
+
+class Hello(_Message, frozen=True, tag="hello"):
+    """The server's first message. `boot` changes when the backend restarts."""
+
+    protocol: int
+    server: str
+    boot: str
+    you: You
+    rev: int
+    now: float
+
+
+class Snapshot(_Message, frozen=True, tag="snapshot"):
+    """All documents at `rev`."""
+
+    rev: int
+    docs: dict[str, msgspec.Raw]
+
+
+class Delta(_Message, frozen=True, tag="delta"):
+    """Documents changed in (`from_rev`, `to_rev`]; `gone` names the removed ones."""
+
+    from_rev: int
+    to_rev: int
+    set: dict[str, msgspec.Raw]
+    gone: tuple[str, ...] = ()
+
+
+class Reset(_Message, frozen=True, tag="reset"):
+    """The server cannot continue from the client's `rev`; a `Snapshot` follows."""
+
+    why: str
+
+
+class Beat(_Message, frozen=True, tag="beat"):
+    """Sent every second, so that silence is a fact and not a guess."""
+
+    rev: int
+    now: float
+
+
+class Ack(_Message, frozen=True, tag="ack"):
+    """A command was accepted and is in the journal at `seq`."""
+
+    id: str
+    seq: int
+    said: str = ""  # in words: "PAUSED by ana"
+
+
+class Refused(_Message, frozen=True, tag="refused"):
+    """A command was refused: `why` it happened, what `todo` about it."""
+
+    id: str
+    code: str
+    why: str
+    todo: str = ""
+
+
+ServerMessage = Hello | Snapshot | Delta | Reset | Beat | Ack | Refused
+
+
+# --- client to server ---------------------------------------------------------------------------
+
+CommandKind = Literal["pause", "takeover", "rollback", "release", "accept", "reject"]
+
+
+class Subscribe(_Message, frozen=True, tag="subscribe"):
+    """First message of a client. With `boot` and `since` it asks to resume after that `rev`."""
+
+    protocol: int = PROTOCOL
+    boot: str = ""
+    since: int = -1
+    read_only: bool = False
+    token: str = ""
+
+
+class Command(_Message, frozen=True, tag="command"):
+    """Something a person asks for; answered exactly once by `id`, the same again if repeated.
+
+    `release` is giving control back (it needs a `reason`). `expect_epoch` and `expect_version`
+    are only looked at for commands that add risk (`release`, `accept`).
+    """
+
+    id: str
+    kind: CommandKind
+    service: str = ""
+    item: str = ""
+    reason: str = ""
+    expect_epoch: int = -1
+    expect_version: int = -1
+
+
+class Ping(_Message, frozen=True, tag="ping"):
+    """Asks for a `Beat` now."""
+
+
+ClientMessage = Subscribe | Command | Ping
+
+
+# --- documents ----------------------------------------------------------------------------------
+
+
+class SystemDoc(Struct, frozen=True):
+    """Key `system`: the installation and its own health."""
+
+    environment: str
+    name: str = ""
+    pace: float = 1.0
+    started_at: float = 0.0
+    journal_seq: int = 0
+    journal_trouble: str = ""  # in words; empty when it writes
+    governor_at: float = 0.0  # when the governor last answered
+    governor_trouble: str = ""
+    duty: str = ""
+    freeze: str = ""
+
+
+class AuthorityDoc(Struct, frozen=True):
+    """Key `authority/SERVICE`: who is in control, as read back from the governor at `read_at`."""
+
+    service: str
+    mode: Mode
+    epoch: int
+    holder: str = ""
+    since: float = 0.0
+    reason: str = ""
+    level: str = ""  # in words: "acts within policy", "recommends only"
+    read_at: float = 0.0
+    drift: str = ""  # in words, when the target does not have the weight that is desired
+
+
+class WhyLine(Struct, frozen=True):
+    """One reason under a verdict. `sign`: + not worrying, - worrying, ? not known."""
+
+    sign: Literal["+", "-", "?"]
+    text: str
+    evidence: str = ""  # E1, E2 ...
+    source: str = ""
+    at: float = 0.0
+
+
+class VerdictDoc(Struct, frozen=True):
+    """The judge's word in a run."""
+
+    verdict: VerdictWord
+    headline: str
+    why: tuple[WhyLine, ...] = ()
+    confidence: float | None = None
+    at: float = 0.0
+
+
+class JobDoc(Struct, frozen=True):
+    """One command of a stage."""
+
+    name: str
+    status: StageStatus
+    started_at: float = 0.0
+    ended_at: float = 0.0
+    detail: str = ""  # why it failed, or its last line
+
+
+class StageDoc(Struct, frozen=True):
+    """One stage of a run; `label` is short, for the stage strip."""
+
+    name: str
+    kind: str
+    label: str
+    status: StageStatus
+    started_at: float = 0.0
+    ended_at: float = 0.0
+    detail: str = ""
+    jobs: tuple[JobDoc, ...] = ()
+
+
+class StepDoc(Struct, frozen=True):
+    """The canary step that a run is in. `until` is the earliest end of its monitoring."""
+
+    label: str  # "CANARY 5%"
+    index: int
+    count: int
+    weight: int
+    since: float
+    until: float
+    then: str = ""  # "25%, 100%"
+
+
+class ChangeDoc(Struct, frozen=True):
+    """One commit that ships with a run."""
+
+    commit: str
+    author: str
+    title: str
+
+
+class RunDoc(Struct, frozen=True):
+    """Key `run/ID`: one execution of a pipeline for one commit."""
+
+    id: str
+    service: str
+    environment: str
+    pipeline: str
+    mode: Literal["recommend", "act"]
+    version: int  # for Command.expect_version
+    from_version: str
+    to_version: str
+    commit: str
+    status: Literal["running", "waiting", "held", "paused", "rolling_back", "ended"]
+    started_at: float
+    outcome: str = ""  # promoted, rolled_back, held, rejected, failed
+    ended_at: float = 0.0
+    risk: str = ""  # LOW, MEDIUM, HIGH
+    risk_reasons: tuple[str, ...] = ()
+    attention: tuple[str, ...] = ()
+    changes: tuple[ChangeDoc, ...] = ()
+    files: tuple[str, ...] = ()  # "api/openapi.yaml  +12 -3"
+    stages: tuple[StageDoc, ...] = ()
+    step: StepDoc | None = None
+    weight: int = 0  # the canary's share as the target has it
+    verdict: VerdictDoc | None = None
+    next: str = ""  # what happens if nobody does anything
+    held: str = ""  # why it is held, in words
+
+
+class MetricDoc(Struct, frozen=True):
+    """One watched metric. `points` are (time, stable, canary), the newest last, at most 15."""
+
+    name: str
+    label: str
+    unit: str
+    stable: float | None
+    canary: float | None
+    says: str  # same, worse, better, UNSURE, STALE, no data, ok ...
+    tone: Tone = "plain"
+    limit: float | None = None
+    limit_is: Literal["max", "min", "none"] = "none"
+    n: int | None = None  # requests of the canary behind the figure
+    at: float = 0.0
+    plot: bool = False  # worth a plot of its own
+    text_stable: str = ""  # for states in words: "ok", "DOWN"
+    text_canary: str = ""
+    points: tuple[tuple[float, float | None, float | None], ...] = ()
+
+
+class MetricsDoc(Struct, frozen=True):
+    """Key `metrics/RUN`: the newest look. `steps` are times at which the weight changed."""
+
+    run: str
+    at: float
+    metrics: tuple[MetricDoc, ...] = ()
+    steps: tuple[float, ...] = ()
+
+
+class HistoryDoc(Struct, frozen=True):
+    """Key `history/RUN`: up to 240 points a metric, renewed every few seconds."""
+
+    run: str
+    points: dict[str, tuple[tuple[float, float | None, float | None], ...]]
+
+
+class ItemDoc(Struct, frozen=True):
+    """Something that waits for a person: an approval or the agent's recommendation."""
+
+    id: str
+    kind: Literal["approval", "recommendation"]
+    capability: str
+    title: str  # "ROLL BACK shop to 1.4.0"
+    service: str
+    run: str
+    asked_at: float
+    expires_at: float
+    risk: str = ""
+    confidence: float | None = None
+    undo: str = ""  # "YES", or why not
+    lines: tuple[str, ...] = ()  # a few short reasons
+    requires: str = "approve"  # what must be in You.can
+    default: str = ""  # what happens when nobody answers
+
+
+class NeedsDoc(Struct, frozen=True):
+    """Key `needs-you`: open items, most urgent first."""
+
+    items: tuple[ItemDoc, ...] = ()
+
+
+class AuditLine(Struct, frozen=True):
+    """One line of the audit tail."""
+
+    seq: int
+    at: float
+    who: str
+    text: str
+    tone: Tone = "plain"
+
+
+class AuditDoc(Struct, frozen=True):
+    """Key `audit/tail`: the newest 50 lines, newest last."""
+
+    lines: tuple[AuditLine, ...] = ()
+    verified_to: int = 0
+
+
+class LogLine(Struct, frozen=True):
+    """One line that a stage's command printed."""
+
+    job: str
+    text: str
+
+
+class LogDoc(Struct, frozen=True):
+    """Key `log/RUN`: the newest 200 lines of the running stage."""
+
+    run: str
+    lines: tuple[LogLine, ...] = ()
+
+
+_server = msgspec.json.Decoder(ServerMessage)
+_client = msgspec.json.Decoder(ClientMessage)
+encode = msgspec.json.encode
+
+
+def decode_server(text: str | bytes) -> ServerMessage:
+    """Decode a message from the server; `msgspec.DecodeError` when it is none."""
+    return _server.decode(text)
+
+
+def decode_client(text: str | bytes) -> ClientMessage:
+    """Decode a message from a client; `msgspec.DecodeError` when it is none."""
+    return _client.decode(text)

@@ -1,0 +1,81 @@
+"""The journal: append with an expected head, read from a sequence number.
+
+An event's payload is kept as the exact bytes that were hashed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+GENESIS = "0" * 64
+
+
+class Draft(Struct, frozen=True, kw_only=True):
+    """An event that is not in the journal yet. `payload` is JSON of a core event."""
+
+    stream: str  # "run/1", "service/shop", "system"
+    kind: str  # "stage.started"
+    actor: str  # "agent", "ana", "hatchway"
+    payload: bytes
+    epoch: int = 0
+    cause: int = 0  # seq of the event that led to this one
+    idem: str = ""  # unique in the whole journal when not empty
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """An event as it stands in the journal."""
+
+    seq: int  # 1, 2, 3 ... without a gap
+    stream: str
+    version: int  # 1, 2, 3 ... within its stream
+    kind: str
+    actor: str
+    epoch: int
+    at: float
+    cause: int
+    idem: str
+    payload: bytes
+    prev: str  # hash of seq-1, GENESIS for the first
+    hash: str
+
+
+class JournalError(Exception):
+    """The journal could not do what was asked; nothing of the batch was written."""
+
+
+class Conflict(JournalError):
+    """The head was not at the expected seq: somebody else wrote, read again and decide again."""
+
+
+class Duplicate(JournalError):
+    """A draft's `idem` is already in the journal."""
+
+
+class Unwritable(JournalError):
+    """The storage refuses (locked, full, read-only). Reading and stopping still work."""
+
+
+class Fenced(JournalError):
+    """Another process took the journal over; this one must not write any more."""
+
+
+class Journal(Protocol):
+    """The port. Adapters pass `tests/journal/contract.py`."""
+
+    async def append(self, drafts: Sequence[Draft], expect_head: int | None = None) -> list[Record]:
+        """Append all drafts durably, or none.
+
+        Raises Conflict, Duplicate, Unwritable or Fenced. Returns after the data are on disk.
+        """
+
+    def read(self, after: int = 0, limit: int | None = None) -> AsyncIterator[Record]:
+        """Records with seq > `after`, in order."""
+
+    async def head(self) -> tuple[int, str]:
+        """(seq, hash) of the newest record; (0, GENESIS) when empty."""
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of the storage."""

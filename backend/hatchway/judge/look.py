@@ -1,0 +1,49 @@
+"""What the judge sees at one look: the difference of counters between two aligned scrapes."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Counts(Struct, frozen=True, tag="counts"):
+    """Requests and events in this look for each arm: (n, events)."""
+
+    canary: tuple[int, int]
+    stable: tuple[int, int]
+
+
+class Latency(Struct, frozen=True, tag="latency"):
+    """Requests in this look by latency bucket (not cumulative); `bounds` are upper, seconds.
+
+    There is one count more than bounds: the last is above every bound.
+    """
+
+    bounds: tuple[float, ...]
+    canary: tuple[int, ...]
+    stable: tuple[int, ...]
+
+
+class Gauge(Struct, frozen=True, tag="gauge"):
+    """A level per instance, as read."""
+
+    canary: tuple[float, ...]
+    stable: tuple[float, ...]
+
+
+class Missing(Struct, frozen=True, tag="missing"):
+    """Nothing to judge in this look, and why: "no series", "zero traffic", "scrape failed"..."""
+
+    why: str
+    arm: str = ""  # canary, stable, or empty for both
+
+
+Sample = Counts | Latency | Gauge | Missing
+
+
+class Look(Struct, frozen=True, kw_only=True):
+    """One evaluation. `samples` by metric name; `weight` is the canary's share in percent."""
+
+    t: float
+    seconds: float
+    weight: int
+    samples: dict[str, Sample]

@@ -1,0 +1,1 @@
+"""Where looks come from: one port, adapters beside it."""

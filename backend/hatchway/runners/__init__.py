@@ -1,0 +1,1 @@
+"""Running a stage's commands: one port, adapters beside it."""

@@ -1,0 +1,1 @@
+"""What each kind of stage does: one file a kind."""

@@ -1,0 +1,1 @@
+"""The operator's dashboard: mirrors state, paints it, sends commands."""
