@@ -1,0 +1,154 @@
+"""decide(state, command, now): what a command leads to, or why it is refused.
+
+A command is answered exactly once: look its id up in `State.answers` before deciding.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from msgspec import Struct
+
+from hatchway.core import commands as cmd
+from hatchway.core import events as ev
+from hatchway.core.state import Item, Run, State
+
+
+class Accepted(Struct, frozen=True):
+    """The events to journal; none for a command that somebody else carries out."""
+
+    events: tuple[ev.Event, ...]
+
+
+class Refused(Struct, frozen=True):
+    """What is wrong, and what to do instead."""
+
+    code: str
+    why: str
+    todo: str = ""
+
+
+def decide(state: State, command: cmd.Command, now: float) -> Accepted | Refused:
+    """Decide on a command that has not been answered yet. Pure; `now` in seconds since 1970."""
+    match command:
+        case cmd.StartRun():
+            return _start(state, command)
+        case cmd.Accept() | cmd.Reject():
+            return _close_item(state, command, now)
+        case cmd.Release():
+            return _release(state, command)
+        case _:
+            assert_never(command)
+
+
+def _start(state: State, command: cmd.StartRun) -> Accepted | Refused:
+    running = state.active_run(command.service)
+    if running is not None:
+        return Refused(
+            "busy",
+            f"{command.service} is already being released: run {running.id}, "
+            f"{running.from_version} -> {running.to_version}.",
+            "Wait for it to end, or roll it back.",
+        )
+    run = str(len(state.runs) + 1)
+    started = ev.RunStarted(
+        run=run,
+        service=command.service,
+        environment=command.environment,
+        mode=command.mode,
+        pace=command.pace,
+        commit=command.commit,
+        base=command.base,
+        from_version=command.from_version,
+        to_version=command.to_version,
+        plan=command.plan,
+        policy_digest=command.policy_digest,
+    )
+    return Accepted((started,))
+
+
+def _release(state: State, command: cmd.Release) -> Accepted | Refused:
+    authority = state.authority_of(command.service)
+    if not command.reason.strip():
+        return Refused(
+            "reason_missing",
+            "Giving control back needs a reason; it goes into the journal.",
+            "Say why it is safe to go on.",
+        )
+    if command.expect_epoch not in (-1, authority.epoch):
+        return Refused(
+            "stale",
+            f"Control of {command.service} changed since your screen was painted: "
+            f"{authority.mode} by {authority.holder or 'nobody'}, epoch {authority.epoch}.",
+            "Look again, then give back.",
+        )
+    return Accepted(())
+
+
+def _find(state: State, item_id: str) -> tuple[Run, Item] | None:
+    for run in reversed(state.runs.values()):
+        if item_id in run.items:
+            return run, run.items[item_id]
+    return None
+
+
+def _close_item(state: State, command: cmd.Accept | cmd.Reject, now: float) -> Accepted | Refused:
+    found = _find(state, command.item)
+    if found is None:
+        return Refused("no_such_item", f"Nothing called {command.item!r} waits for an answer.")
+    run, item = found
+    if item.status != "open" or not run.active:
+        return Refused(
+            "closed",
+            f"This was already {item.status if item.status != 'open' else 'superseded'}"
+            + (f" by {item.by}." if item.by else "."),
+        )
+    if isinstance(command, cmd.Accept):
+        refused = _may_not_accept(state, run, item, command, now)
+        if refused is not None:
+            return refused
+    status: str = "accepted" if isinstance(command, cmd.Accept) else "rejected"
+    reason = command.reason if isinstance(command, cmd.Reject) else ""
+    closed = ev.ItemClosed(
+        run=run.id,
+        item=item.id,
+        status="accepted" if status == "accepted" else "rejected",
+        by=command.by,
+        reason=reason,
+    )
+    return Accepted((closed,))
+
+
+def _may_not_accept(
+    state: State, run: Run, item: Item, command: cmd.Accept, now: float
+) -> Refused | None:
+    authority = state.authority_of(run.service)
+    if now > item.expires_at:
+        return Refused("expired", "This was asked too long ago.", "Wait until it is asked again.")
+    if item.type == "recommendation" and item.epoch != authority.epoch:
+        return Refused(
+            "superseded",
+            "Control changed hands after this was recommended.",
+            "Wait for the agent's next recommendation.",
+        )
+    if item.type == "recommendation" and authority.mode == "paused":
+        return Refused(
+            "paused",
+            f"{run.service} is paused by {authority.holder}: nothing changes until control is "
+            "taken over or given back.",
+            "Take over (o) or give back (g), or roll back (r, f).",
+        )
+    if authority.mode == "person" and command.by != authority.holder:
+        return Refused(
+            "not_holder", f"{authority.holder} has taken over {run.service} and decides alone."
+        )
+    if command.by in item.binding.get("not", "").split(","):
+        return Refused(
+            "second_person",
+            "You have already said yes to this.",
+            "A second person has to approve.",
+        )
+    for key, now_is in (("plan", run.plan.digest), ("policy", run.policy_digest)):
+        if item.binding.get(key, now_is) != now_is:
+            return Refused("changed", f"The {key} changed since this was asked.")
+    return None

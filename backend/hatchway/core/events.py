@@ -1,0 +1,314 @@
+"""Everything that can be journaled: one struct a kind, told apart by the tag `kind`.
+
+An event says what happened, never what to do. When it happened, who did it and in which epoch is in
+the journal's record around it. Events that an older or newer version wrote decode to `Unknown` and
+are kept. Durations are seconds, weights percent of the traffic that goes to the canary.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from hatchway.core.plan import PipelinePlan
+
+Mode = Literal["recommend", "act"]
+Risk = Literal["LOW", "MEDIUM", "HIGH"]
+Capability = Literal[
+    "promote", "hold", "rollback", "block_deploy", "open_release", "deploy_staging", "page"
+]
+Answer = Literal["auto", "ask", "deny"]
+JobStatus = Literal["passed", "failed", "timed_out", "cancelled", "lost"]
+Outcome = Literal["promoted", "rolled_back", "held", "rejected", "failed"]
+HoldCause = Literal["no_data", "evidence", "unsure", "stable_unhealthy", "rejected", "target"]
+
+
+class _Event(Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """Base of all events."""
+
+
+class Change(Struct, frozen=True):
+    """One commit that ships."""
+
+    commit: str
+    author: str
+    title: str
+
+
+class Evidence(Struct, frozen=True):
+    """One numbered fact as it was seen at a decision. `sign`: + harmless, - worrying, ? unknown."""
+
+    id: str
+    sign: Literal["+", "-", "?"]
+    text: str
+    source: str
+    at: float
+
+
+class By(Struct, frozen=True):
+    """On whose authority something is done."""
+
+    kind: Literal["agent", "person", "system"]
+    name: str
+
+
+class RunStarted(_Event, frozen=True, kw_only=True, tag="run.started"):
+    run: str
+    service: str
+    environment: str
+    mode: Mode
+    pace: float
+    commit: str
+    base: str  # the commit that is live
+    from_version: str
+    to_version: str
+    plan: PipelinePlan
+    policy_digest: str
+
+
+class StageStarted(_Event, frozen=True, kw_only=True, tag="stage.started"):
+    run: str
+    stage: str
+
+
+class JobStarted(_Event, frozen=True, kw_only=True, tag="job.started"):
+    run: str
+    stage: str
+    job: str
+    attempt: int
+
+
+class JobEnded(_Event, frozen=True, kw_only=True, tag="job.ended"):
+    run: str
+    stage: str
+    job: str
+    attempt: int
+    status: JobStatus
+    seconds: float
+    why: str
+    exit_code: int | None = None
+    tail: tuple[str, ...] = ()
+
+
+class StageEnded(_Event, frozen=True, kw_only=True, tag="stage.ended"):
+    run: str
+    stage: str
+    status: Literal["passed", "failed", "cancelled"]
+    why: str = ""
+
+
+class ReleaseRequested(_Event, frozen=True, kw_only=True, tag="release.requested"):
+    run: str
+    risk: Risk
+    reasons: tuple[str, ...]
+    attention: tuple[str, ...]
+    changes: tuple[Change, ...]
+    files: tuple[str, ...]
+
+
+class ItemOpened(_Event, frozen=True, kw_only=True, tag="item.opened"):
+    """Something now waits for a person. `binding` is what a yes is worth, and for nothing else."""
+
+    run: str
+    item: str
+    type: Literal["approval", "recommendation"]
+    capability: Capability
+    step: int
+    expires_at: float
+    confidence: float | None = None
+    lines: tuple[str, ...] = ()
+    binding: dict[str, str] = {}
+
+
+class ItemClosed(_Event, frozen=True, kw_only=True, tag="item.closed"):
+    run: str
+    item: str
+    status: Literal["accepted", "rejected", "expired", "superseded"]
+    by: str
+    reason: str = ""
+
+
+class VerdictChanged(_Event, frozen=True, kw_only=True, tag="verdict.changed"):
+    run: str
+    step: int
+    word: Literal["PASS", "REGRESS", "UNSURE", "NO_DATA"]
+    action: Literal["none", "hold", "rollback"]
+    headline: str
+    evidence: tuple[Evidence, ...]
+    confidence: float
+
+
+class ProposalMade(_Event, frozen=True, kw_only=True, tag="proposal.made"):
+    """A brain asked for an action, and policy answered. `evidence` is what was seen then."""
+
+    run: str
+    proposal: str
+    capability: Capability
+    step: int
+    epoch: int
+    brain: str
+    confidence: float
+    headline: str
+    evidence: tuple[Evidence, ...]
+    digest: str  # SHA-256 of the evidence
+    answer: Answer
+    rule: str
+    why: str
+
+
+class CapsuleArmed(_Event, frozen=True, kw_only=True, tag="capsule.armed"):
+    """The governor holds what is needed to roll back without the backend."""
+
+    run: str
+    checksum: str
+
+
+class EffectIntended(_Event, frozen=True, kw_only=True, tag="effect.intended"):
+    """The canary's share is to become `weight`; in the journal before the target is touched."""
+
+    run: str
+    key: str
+    step: int
+    weight: int
+    epoch: int
+    by: By
+    reason: str
+
+
+class EffectVerified(_Event, frozen=True, kw_only=True, tag="effect.verified"):
+    run: str
+    key: str
+    observed: int
+
+
+class EffectDiverged(_Event, frozen=True, kw_only=True, tag="effect.diverged"):
+    """The target does not have what was wanted, or cannot be asked."""
+
+    run: str
+    key: str
+    observed: int | None
+    why: str
+
+
+class EffectFenced(_Event, frozen=True, kw_only=True, tag="effect.fenced"):
+    """The governor refused: `code` is fenced, held, no_capsule or agent_may_not_write."""
+
+    run: str
+    key: str
+    code: str
+    why: str
+
+
+class StepEntered(_Event, frozen=True, kw_only=True, tag="step.entered"):
+    run: str
+    step: int
+    weight: int
+
+
+class RunHeld(_Event, frozen=True, kw_only=True, tag="run.held"):
+    run: str
+    cause: HoldCause
+    why: str
+
+
+class RunResumed(_Event, frozen=True, kw_only=True, tag="run.resumed"):
+    run: str
+    why: str
+
+
+class RunEnded(_Event, frozen=True, kw_only=True, tag="run.ended"):
+    run: str
+    outcome: Outcome
+    why: str
+
+
+class AuthorityChanged(_Event, frozen=True, kw_only=True, tag="authority.changed"):
+    """A line of the governor's spool: it has already happened when it is journaled."""
+
+    service: str
+    spool: int
+    op: str  # pause, takeover, rollback, release, dead-man
+    command: str
+    by: str
+    reason: str
+    epoch: int
+    mode: Literal["agent", "paused", "person"]
+    holder: str
+    desired: int
+    direct: bool
+    at: float
+    uid: int = -1
+
+
+class CommandRefused(_Event, frozen=True, kw_only=True, tag="command.refused"):
+    command: str
+    by: str
+    what: str
+    code: str
+    why: str
+    todo: str = ""
+
+
+class Unknown(Struct, frozen=True):
+    """An event of a kind this version does not know. It is kept and changes nothing."""
+
+    kind: str
+
+
+Event = (
+    RunStarted
+    | StageStarted
+    | JobStarted
+    | JobEnded
+    | StageEnded
+    | ReleaseRequested
+    | ItemOpened
+    | ItemClosed
+    | VerdictChanged
+    | ProposalMade
+    | CapsuleArmed
+    | EffectIntended
+    | EffectVerified
+    | EffectDiverged
+    | EffectFenced
+    | StepEntered
+    | RunHeld
+    | RunResumed
+    | RunEnded
+    | AuthorityChanged
+    | CommandRefused
+)
+
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+def kind_of(event: Event) -> str:
+    """The tag of an event, as it stands in the journal."""
+    return str(event.__struct_config__.tag)
+
+
+def stream_of(event: Event) -> str:
+    """The stream that an event belongs to."""
+    match event:
+        case AuthorityChanged():
+            return f"service/{event.service}"
+        case CommandRefused():
+            return "commands"
+        case _:
+            return f"run/{event.run}"
+
+
+def encode(event: Event) -> bytes:
+    """The exact bytes that are hashed and kept."""
+    return _encoder.encode(event)
+
+
+def decode(kind: str, payload: bytes) -> Event | Unknown:
+    """The event in a record; `Unknown` when this version cannot read it."""
+    try:
+        return _decoder.decode(payload)
+    except msgspec.DecodeError:
+        return Unknown(kind)

@@ -1,0 +1,259 @@
+"""evolve(state, event): what an event means. Total: an unknown kind changes nothing but `seq`."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+import msgspec
+
+from hatchway.core import events as ev
+from hatchway.core.state import (
+    Answered,
+    Authority,
+    Effect,
+    Hold,
+    Item,
+    Job,
+    Proposal,
+    Run,
+    Stage,
+    State,
+    Verdict,
+)
+
+KEPT_ANSWERS = 2_000
+_replace = msgspec.structs.replace
+
+
+def evolve(state: State, event: ev.Event | ev.Unknown, *, seq: int, at: float, idem: str) -> State:
+    """The state after `event`, which stands in the journal at `seq` since `at`.
+
+    `idem` is the id of the command that led to the event, or empty.
+    """
+    match event:
+        case ev.Unknown():
+            pass
+        case ev.RunStarted():
+            state = _with_run(state, _started(event, at))
+        case ev.AuthorityChanged():
+            state = _authority_changed(state, event, seq)
+        case ev.CommandRefused():
+            refusal = Answered(seq, event.why, event.code, event.todo)
+            state = _answered(state, event.command, refusal)
+        case _:
+            run = state.runs.get(event.run)
+            if run is not None:
+                changed = _replace(_run_after(run, event, at), version=run.version + 1)
+                state = _with_run(state, changed)
+                state = _rollbacks(state, changed, event, at)
+    if idem and not isinstance(event, ev.AuthorityChanged | ev.CommandRefused):
+        state = _answered(state, idem, Answered(seq, _said(event)))
+    return _replace(state, seq=seq)
+
+
+def _started(event: ev.RunStarted, at: float) -> Run:
+    return Run(
+        id=event.run,
+        service=event.service,
+        environment=event.environment,
+        mode=event.mode,
+        pace=event.pace,
+        commit=event.commit,
+        base=event.base,
+        from_version=event.from_version,
+        to_version=event.to_version,
+        plan=event.plan,
+        policy_digest=event.policy_digest,
+        started_at=at,
+        stages=tuple(Stage(stage.name) for stage in event.plan.stages),
+    )
+
+
+def _run_after(run: Run, event: ev.Event, at: float) -> Run:
+    match event:
+        case ev.StageStarted():
+            return _with_stage(run, event.stage, status="running", started_at=at)
+        case ev.StageEnded():
+            return _with_stage(run, event.stage, status=event.status, ended_at=at, why=event.why)
+        case ev.JobStarted():
+            return _with_job(run, event.stage, Job(event.job, event.attempt, at))
+        case ev.JobEnded():
+            return _job_ended(run, event, at)
+        case ev.ReleaseRequested():
+            return _replace(
+                run,
+                risk=event.risk,
+                risk_reasons=event.reasons,
+                attention=event.attention,
+                changes=event.changes,
+                files=event.files,
+                release_requested=True,
+            )
+        case ev.ItemOpened() | ev.ItemClosed():
+            return _items(run, event, at)
+        case ev.VerdictChanged():
+            verdict = Verdict(
+                event.word, event.action, event.headline, event.evidence, event.confidence, at
+            )
+            return _replace(run, verdict=verdict)
+        case ev.ProposalMade():
+            proposal = Proposal(
+                event.proposal,
+                event.capability,
+                event.step,
+                event.epoch,
+                at,
+                event.answer,
+                event.why,
+                event.confidence,
+            )
+            return _replace(run, proposals={**run.proposals, proposal.id: proposal})
+        case ev.CapsuleArmed():
+            return _replace(run, capsule=event.checksum)
+        case ev.EffectIntended():
+            effect = Effect(event.key, event.step, event.weight, event.epoch, event.by)
+            return _replace(run, effects={**run.effects, event.key: effect})
+        case ev.EffectVerified():
+            run = _effect(run, event.key, "verified", "")
+            return _replace(run, weight=event.observed, weight_changes=(*run.weight_changes, at))
+        case ev.EffectDiverged():
+            return _effect(run, event.key, "diverged", event.why)
+        case ev.EffectFenced():
+            return _effect(run, event.key, "fenced", event.why)
+        case ev.StepEntered():
+            return _replace(run, step=event.step, step_since=at, verdict=None)
+        case ev.RunHeld():
+            return _replace(run, hold=Hold(event.cause, event.why, at))
+        case ev.RunResumed():
+            return _replace(run, hold=None)
+        case ev.RunEnded():
+            return _replace(run, outcome=event.outcome, why=event.why, ended_at=at, hold=None)
+        case ev.RunStarted() | ev.AuthorityChanged() | ev.CommandRefused():
+            return run
+        case _:
+            assert_never(event)
+
+
+def _with_run(state: State, run: Run) -> State:
+    return _replace(state, runs={**state.runs, run.id: run})
+
+
+def _with_stage(run: Run, name: str, **changes: object) -> Run:
+    stages = tuple(_replace(s, **changes) if s.name == name else s for s in run.stages)
+    return _replace(run, stages=stages)
+
+
+def _with_job(run: Run, stage_name: str, job: Job) -> Run:
+    stage = next(s for s in run.stages if s.name == stage_name)
+    return _with_stage(run, stage_name, jobs={**stage.jobs, job.name: job})
+
+
+def _job_ended(run: Run, event: ev.JobEnded, at: float) -> Run:
+    stage = next(s for s in run.stages if s.name == event.stage)
+    job = stage.jobs.get(event.job)
+    if job is None or job.attempt != event.attempt:
+        return run
+    ended = _replace(job, status=event.status, ended_at=at, why=event.why, tail=event.tail)
+    return _with_job(run, event.stage, ended)
+
+
+def _items(run: Run, event: ev.ItemOpened | ev.ItemClosed, at: float) -> Run:
+    if isinstance(event, ev.ItemOpened):
+        item = Item(
+            id=event.item,
+            type=event.type,
+            capability=event.capability,
+            step=event.step,
+            asked_at=at,
+            expires_at=event.expires_at,
+            epoch=int(event.binding.get("epoch", "0")),
+            confidence=event.confidence,
+            lines=event.lines,
+            binding=event.binding,
+        )
+    else:
+        old = run.items.get(event.item)
+        if old is None or old.status != "open":
+            return run
+        item = _replace(old, status=event.status, by=event.by, closed_at=at)
+    run = _replace(run, items={**run.items, item.id: item})
+    if item.type == "approval":
+        waiting = item.status == "open"
+        stage = next(s for s in run.stages if s.name == item.binding.get("stage", ""))
+        if stage.status in ("running", "waiting"):
+            run = _with_stage(run, stage.name, status="waiting" if waiting else "running")
+    return run
+
+
+def _effect(run: Run, key: str, status: str, why: str) -> Run:
+    effect = run.effects.get(key)
+    if effect is None:
+        return run
+    return _replace(run, effects={**run.effects, key: _replace(effect, status=status, why=why)})
+
+
+def _rollbacks(state: State, run: Run, event: ev.Event, at: float) -> State:
+    """Count the agent's own rollbacks, which are budgeted."""
+    if not (isinstance(event, ev.EffectIntended) and event.by.kind == "agent"):
+        return state
+    if event.weight != 0:
+        return state
+    known = state.automatic_rollbacks.get(run.service, ())
+    counted = {**state.automatic_rollbacks, run.service: (*known[-20:], at)}
+    return _replace(state, automatic_rollbacks=counted)
+
+
+def _authority_changed(state: State, event: ev.AuthorityChanged, seq: int) -> State:
+    authority = Authority(
+        service=event.service,
+        mode=event.mode,
+        epoch=event.epoch,
+        holder=event.holder,
+        reason=event.reason,
+        since=event.at,
+        spool=event.spool,
+    )
+    state = _replace(state, authority={**state.authority, event.service: authority})
+    run = state.active_run(event.service)
+    if run is not None:
+        if event.op == "rollback" and run.capsule:
+            run = _replace(run, rollback_from=event.spool, rollback_by=event.by)
+        if event.op == "release":
+            # Control given back is not trust given back: the agent starts again by recommending.
+            run = _replace(run, mode="recommend")
+        state = _with_run(state, _replace(run, version=run.version + 1))
+    return _answered(state, event.command, Answered(seq, said_of_authority(event)))
+
+
+def said_of_authority(event: ev.AuthorityChanged) -> str:
+    """A change of authority in words."""
+    match event.op:
+        case "pause":
+            return f"PAUSED by {event.by}"
+        case "takeover":
+            return f"TAKEN OVER by {event.by}"
+        case "rollback":
+            return f"ROLLING BACK, paused by {event.by}"
+        case "release":
+            return f"GIVEN BACK by {event.by}; the agent recommends only"
+        case _:
+            return f"{event.mode.upper()} by {event.by}: {event.reason}"
+
+
+def _said(event: ev.Event | ev.Unknown) -> str:
+    match event:
+        case ev.RunStarted():
+            return f"run {event.run} started"
+        case ev.ItemClosed():
+            return f"{event.status} by {event.by}"
+        case _:
+            return "done"
+
+
+def _answered(state: State, command: str, answer: Answered) -> State:
+    if not command or command in state.answers:
+        return state
+    answers = {**state.answers, command: answer}
+    if len(answers) > KEPT_ANSWERS:
+        answers.pop(next(iter(answers)))
+    return _replace(state, answers=answers)

@@ -1,0 +1,196 @@
+"""What is, as far as the journal tells: immutable structs. `evolve.py` folds events into them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from hatchway.core.events import (
+    Answer,
+    By,
+    Capability,
+    Change,
+    Evidence,
+    HoldCause,
+    JobStatus,
+    Mode,
+    Outcome,
+    Risk,
+)
+from hatchway.core.plan import PipelinePlan
+
+StageStatus = Literal["pending", "running", "waiting", "passed", "failed", "cancelled"]
+
+
+class Job(Struct, frozen=True):
+    """The newest attempt of one command."""
+
+    name: str
+    attempt: int
+    started_at: float
+    ended_at: float = 0.0
+    status: JobStatus | Literal["running"] = "running"
+    why: str = ""
+    tail: tuple[str, ...] = ()
+
+
+class Stage(Struct, frozen=True):
+    """One stage of a run; its plan is at the same place in `Run.plan.stages`."""
+
+    name: str
+    status: StageStatus = "pending"
+    started_at: float = 0.0
+    ended_at: float = 0.0
+    why: str = ""
+    jobs: dict[str, Job] = {}
+
+
+class Item(Struct, frozen=True):
+    """Something that waits, or waited, for a person."""
+
+    id: str
+    type: Literal["approval", "recommendation"]
+    capability: Capability
+    step: int
+    asked_at: float
+    expires_at: float
+    epoch: int
+    confidence: float | None = None
+    lines: tuple[str, ...] = ()
+    binding: dict[str, str] = {}
+    status: Literal["open", "accepted", "rejected", "expired", "superseded"] = "open"
+    by: str = ""
+    closed_at: float = 0.0
+
+
+class Proposal(Struct, frozen=True):
+    """What a brain asked for and what policy said."""
+
+    id: str
+    capability: Capability
+    step: int
+    epoch: int
+    at: float
+    answer: Answer
+    why: str
+    confidence: float
+
+
+class Effect(Struct, frozen=True):
+    """One change of the canary's share: intended, then settled."""
+
+    key: str
+    step: int
+    weight: int
+    epoch: int
+    by: By
+    status: Literal["intended", "verified", "diverged", "fenced"] = "intended"
+    why: str = ""
+
+
+class Verdict(Struct, frozen=True):
+    """The judge's newest word that made a difference."""
+
+    word: Literal["PASS", "REGRESS", "UNSURE", "NO_DATA"]
+    action: Literal["none", "hold", "rollback"]
+    headline: str
+    evidence: tuple[Evidence, ...]
+    confidence: float
+    at: float
+
+
+class Hold(Struct, frozen=True):
+    """Why a run does not go on."""
+
+    cause: HoldCause
+    why: str
+    since: float
+
+
+class Run(Struct, frozen=True):
+    """One execution of a pipeline for one commit.
+
+    `step` is the canary step that was entered last (-1: none; the number of steps: the last change,
+    after monitoring, was made). `rollback_from` is the spool line of a person's rollback.
+    """
+
+    id: str
+    service: str
+    environment: str
+    mode: Mode
+    pace: float
+    commit: str
+    base: str
+    from_version: str
+    to_version: str
+    plan: PipelinePlan
+    policy_digest: str
+    started_at: float
+    stages: tuple[Stage, ...]
+    version: int = 1
+    risk: Risk = "LOW"
+    risk_reasons: tuple[str, ...] = ()
+    attention: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    files: tuple[str, ...] = ()
+    release_requested: bool = False
+    capsule: str = ""
+    items: dict[str, Item] = {}
+    proposals: dict[str, Proposal] = {}
+    effects: dict[str, Effect] = {}
+    step: int = -1
+    step_since: float = 0.0
+    weight: int = 0
+    weight_changes: tuple[float, ...] = ()
+    verdict: Verdict | None = None
+    hold: Hold | None = None
+    rollback_from: int = 0
+    rollback_by: str = ""
+    outcome: Outcome | None = None
+    why: str = ""
+    ended_at: float = 0.0
+
+    @property
+    def active(self) -> bool:
+        """Whether the run has not ended."""
+        return self.outcome is None
+
+
+class Authority(Struct, frozen=True):
+    """Who is in control of a service, as the governor last said."""
+
+    service: str
+    mode: Literal["agent", "paused", "person"] = "agent"
+    epoch: int = 0
+    holder: str = ""
+    reason: str = ""
+    since: float = 0.0
+    spool: int = 0  # the newest line of the governor's spool that is in the journal
+
+
+class Answered(Struct, frozen=True):
+    """The one answer that a command got. `code` is empty when it was accepted."""
+
+    seq: int
+    said: str
+    code: str = ""
+    todo: str = ""
+
+
+class State(Struct, frozen=True):
+    """Everything, at `seq` of the journal."""
+
+    seq: int = 0
+    runs: dict[str, Run] = {}
+    authority: dict[str, Authority] = {}
+    answers: dict[str, Answered] = {}
+    automatic_rollbacks: dict[str, tuple[float, ...]] = {}  # by service: when
+
+    def authority_of(self, service: str) -> Authority:
+        """Who is in control of `service`; the agent at epoch 0 when nothing was ever said."""
+        return self.authority.get(service) or Authority(service)
+
+    def active_run(self, service: str) -> Run | None:
+        """The run of `service` that has not ended, if there is one."""
+        return next((r for r in self.runs.values() if r.service == service and r.active), None)
