@@ -22,7 +22,7 @@ Capability = Literal[
 Answer = Literal["auto", "ask", "deny"]
 JobStatus = Literal["passed", "failed", "timed_out", "cancelled", "lost"]
 Outcome = Literal["promoted", "rolled_back", "held", "rejected", "failed"]
-HoldCause = Literal["no_data", "evidence", "unsure", "stable_unhealthy", "rejected", "target"]
+HoldCause = Literal["no_data", "evidence", "unsure", "stable_unhealthy", "target"]
 
 
 class _Event(Struct, frozen=True, kw_only=True, tag_field="kind"):

@@ -111,7 +111,9 @@ def _run_after(run: Run, event: ev.Event, at: float) -> Run:
         case ev.CapsuleArmed():
             return _replace(run, capsule=event.checksum)
         case ev.EffectIntended():
-            effect = Effect(event.key, event.step, event.weight, event.epoch, event.by)
+            effect = Effect(
+                event.key, event.step, event.weight, event.epoch, event.by, event.reason
+            )
             return _replace(run, effects={**run.effects, event.key: effect})
         case ev.EffectVerified():
             run = _effect(run, event.key, "verified", "")
@@ -127,7 +129,13 @@ def _run_after(run: Run, event: ev.Event, at: float) -> Run:
         case ev.RunResumed():
             return _replace(run, hold=None)
         case ev.RunEnded():
-            return _replace(run, outcome=event.outcome, why=event.why, ended_at=at, hold=None)
+            items = {
+                i.id: _replace(i, status="superseded") if i.status == "open" else i
+                for i in run.items.values()
+            }
+            return _replace(
+                run, outcome=event.outcome, why=event.why, ended_at=at, hold=None, items=items
+            )
         case ev.RunStarted() | ev.AuthorityChanged() | ev.CommandRefused():
             return run
         case _:

@@ -15,6 +15,8 @@ from hatchway.core.state import Authority, Effect, Item, Proposal, Run, Stage, S
 
 MOST_ATTEMPTS = 2  # of a job whose outcome was lost
 MOST_TRIES = 3  # to bring the target to a raised share
+FRESH_S = 10.0  # an automatic promotion is only worth the evidence of this moment
+FRESH_YES_S = 60.0  # and a person's yes to one not much longer, should the backend have been away
 
 
 class Record(Struct, frozen=True):
@@ -277,7 +279,9 @@ def _canary(
     latest = list(run.effects.values())[-1] if run.effects else None
     if latest is not None and latest.status == "intended":
         return (Apply(run.id, latest),)
-    if latest is not None and latest.weight == 0:
+    if latest is not None and latest.status == "fenced" and latest.epoch == authority.epoch:
+        return ()  # the governor said no in this very epoch; asking again changes nothing
+    if latest is not None and latest.weight == 0 and latest.status != "fenced":
         return _rolling_back(run, stage, latest, authority)
     back = _permission_to_roll_back(run, authority)
     if back is not None:
@@ -292,7 +296,7 @@ def _canary(
             reason=back[1],
         )
         return (Record((intended,), back[0].name),)
-    return _forward(run, stage, plan, authority, latest)
+    return _forward(run, stage, plan, authority, latest, now)
 
 
 def _rolling_back(
@@ -324,7 +328,9 @@ def _permission_to_roll_back(run: Run, authority: Authority) -> tuple[ev.By, str
     return None
 
 
-def _permission_for_step(run: Run, step: int, authority: Authority) -> tuple[ev.By, str] | None:
+def _permission_for_step(
+    run: Run, step: int, authority: Authority, now: float
+) -> tuple[ev.By, str] | None:
     """Who allowed `step`: the first is covered by the release's approval, each other by its own."""
     if step == 0:
         approved = [
@@ -332,11 +338,11 @@ def _permission_for_step(run: Run, step: int, authority: Authority) -> tuple[ev.
         ]
         return (ev.By("person", approved[-1].by), "approved the release") if approved else None
     for item in run.items.values():
-        if _valid(item, "promote", run, authority):
+        if _valid(item, "promote", run, authority) and now - item.closed_at <= FRESH_YES_S:
             return ev.By("person", item.by), "accepted the agent's recommendation"
     if authority.mode == "agent" and run.mode == "act":
         for proposal in run.proposals.values():
-            if _automatic(proposal, "promote", run, authority):
+            if _automatic(proposal, "promote", run, authority) and now - proposal.at <= FRESH_S:
                 return ev.By("agent", "agent"), proposal.why
     return None
 
@@ -361,7 +367,12 @@ def _automatic(proposal: Proposal, capability: str, run: Run, authority: Authori
 
 
 def _forward(
-    run: Run, stage: Stage, plan: CanaryStage, authority: Authority, latest: Effect | None
+    run: Run,
+    stage: Stage,
+    plan: CanaryStage,
+    authority: Authority,
+    latest: Effect | None,
+    now: float,
 ) -> tuple[Action, ...]:
     step = run.step + 1
     if latest is not None and latest.step == step and latest.status == "verified":
@@ -369,10 +380,10 @@ def _forward(
         if step >= len(plan.steps):
             events.append(ev.StageEnded(run=run.id, stage=stage.name, status="passed"))
         return (Record(tuple(events)),)
-    held_for_good = run.hold is not None and run.hold.cause in ("rejected", "target")
-    if authority.mode == "paused" or held_for_good:
+    given_up = run.hold is not None and run.hold.cause == "target"
+    if authority.mode == "paused" or given_up:
         return ()
-    permission = _permission_for_step(run, step, authority)
+    permission = _permission_for_step(run, step, authority, now)
     if permission is None or (step > 0 and _worse(run)):
         return ()
     tries = sum(1 for e in run.effects.values() if e.step == step and e.weight != 0)
@@ -385,8 +396,6 @@ def _forward(
             f"{latest.why if latest else ''}",
         )
         return (Record((held,)),)
-    if latest is not None and latest.status == "fenced" and latest.epoch == authority.epoch:
-        return ()  # the governor said no in this very epoch; asking again changes nothing
     by, reason = permission
     if authority.mode == "person":
         by = ev.By("person", authority.holder)
@@ -404,3 +413,19 @@ def _forward(
 
 def _worse(run: Run) -> bool:
     return run.verdict is not None and run.verdict.action != "none"
+
+
+def has_spoken(run: Run, capability: str, epoch: int, now: float) -> bool:
+    """Whether the agent's last word on `capability` in this step and epoch still stands."""
+    for proposal in run.proposals.values():
+        if (proposal.capability, proposal.step, proposal.epoch) != (capability, run.step, epoch):
+            continue
+        item = run.items.get(f"{proposal.id}.item")
+        if item is not None:
+            if item.status == "accepted" and now - item.closed_at > FRESH_YES_S:
+                continue
+            if item.status in ("open", "accepted", "rejected"):
+                return True
+        elif capability != "promote" or proposal.answer != "auto" or now - proposal.at <= FRESH_S:
+            return True
+    return False

@@ -85,6 +85,7 @@ class Effect(Struct, frozen=True):
     weight: int
     epoch: int
     by: By
+    reason: str
     status: Literal["intended", "verified", "diverged", "fenced"] = "intended"
     why: str = ""
 

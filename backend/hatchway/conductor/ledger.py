@@ -1,0 +1,74 @@
+"""State and journal move together: an event counts once it is durable, not before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from hatchway.core import events as ev
+from hatchway.core.evolve import evolve
+from hatchway.core.state import State
+from hatchway.journal.port import Draft, Journal, Record
+
+Listener = Callable[[Record, ev.Event | ev.Unknown, State], None]
+
+
+class Ledger:
+    """The state at the journal's head. One writer at a time; listeners are told in order."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._turn = asyncio.Lock()
+        self._listeners: list[Listener] = []
+        self.state = State()
+
+    def listen(self, listener: Listener) -> None:
+        """Call `listener(record, event, state)` for every event from now on, also replayed ones."""
+        self._listeners.append(listener)
+
+    async def replay(self) -> int:
+        """Rebuild the state from the journal; how many events that were."""
+        count = 0
+        async for record in self._journal.read():
+            self._take(record)
+            count += 1
+        return count
+
+    async def record(
+        self,
+        decide: Callable[[State], Sequence[ev.Event]],
+        *,
+        actor: str,
+        idem: str = "",
+        epoch: int = 0,
+    ) -> list[Record]:
+        """Decide on the newest state and append what came of it; nothing comes between the two.
+
+        `idem` goes with the first event. Raises JournalError; then nothing has changed.
+        """
+        async with self._turn:
+            events = decide(self.state)
+            if not events:
+                return []
+            drafts = [
+                Draft(
+                    stream=ev.stream_of(event),
+                    kind=ev.kind_of(event),
+                    actor=actor,
+                    payload=ev.encode(event),
+                    epoch=epoch,
+                    cause=self.state.seq,
+                    idem=idem if i == 0 else "",
+                )
+                for i, event in enumerate(events)
+            ]
+            records = await self._journal.append(drafts, expect_head=self.state.seq)
+            for record in records:
+                self._take(record)
+            return records
+
+    def _take(self, record: Record) -> None:
+        event = ev.decode(record.kind, record.payload)
+        self.state = evolve(self.state, event, seq=record.seq, at=record.at, idem=record.idem)
+        for listener in self._listeners:
+            listener(record, event, self.state)

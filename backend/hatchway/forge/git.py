@@ -1,0 +1,108 @@
+"""A git repository on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from hatchway.core.events import Change
+from hatchway.forge.port import ChangedFile, Changes, ForgeError
+
+TIMEOUT_S = 30.0
+MOST_COMMITS = 200
+
+
+class GitForge:
+    """Reads `repo` by the git command; checkouts go to `work/COMMIT`."""
+
+    def __init__(self, repo: Path, work: Path) -> None:
+        self._repo = repo
+        self._work = work
+
+    async def resolve(self, ref: str) -> str:
+        return (
+            await self._git("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
+        ).strip()
+
+    async def version(self, commit: str) -> str:
+        try:
+            tag = await self._git("describe", "--tags", "--exact-match", commit)
+        except ForgeError:
+            return commit[:7]
+        return tag.strip().removeprefix("v")
+
+    async def changes(self, base: str, commit: str) -> Changes:
+        span = f"{base}..{commit}"
+        log = await self._git(
+            "log", f"--max-count={MOST_COMMITS}", "--format=%H%x00%an%x00%s", span
+        )
+        commits = tuple(
+            Change(*line.split("\0", 2)) for line in log.splitlines() if line.count("\0") >= 2
+        )
+        stat = await self._git("diff", "--numstat", "-z", "--no-renames", f"{base}...{commit}")
+        files = tuple(_changed(entry) for entry in stat.split("\0") if entry)
+        return Changes(commits, files)
+
+    async def checkout(self, commit: str) -> Path:
+        place = self._work / commit
+        if place.is_dir():
+            return place
+        self._work.mkdir(parents=True, exist_ok=True)
+        # Made beside its place and renamed, so that a half-written checkout is never used.
+        new = Path(tempfile.mkdtemp(prefix=".new-", dir=self._work))
+        try:
+            archive = new / ".archive.tar"
+            await self._git("archive", "--format=tar", f"--output={archive}", commit)
+            await _run(["tar", "-xf", str(archive), "-C", str(new)])
+            archive.unlink()
+            os.rename(new, place)
+        except OSError as error:
+            if not place.is_dir():  # somebody else was first
+                raise ForgeError(f"cannot make a checkout of {commit[:7]}: {error}") from error
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+        return place
+
+    async def _git(self, *arguments: str) -> str:
+        return await _run(["git", "-C", str(self._repo), *arguments])
+
+
+def _changed(entry: str) -> ChangedFile:
+    added, removed, path = entry.split("\t", 2)
+    return ChangedFile(
+        path, -1 if added == "-" else int(added), -1 if removed == "-" else int(removed)
+    )
+
+
+async def _run(command: list[str]) -> str:
+    environment = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": os.environ.get("HOME", "/"),
+        "LC_ALL": "C.UTF-8",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_OPTIONAL_LOCKS": "0",
+    }
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=environment,
+        )
+    except OSError as error:
+        raise ForgeError(f"cannot run {command[0]}: {error}. Install it.") from error
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            out, err = await process.communicate()
+    except TimeoutError as error:
+        process.kill()
+        await process.wait()
+        raise ForgeError(f"{' '.join(command[:4])} did not end within {TIMEOUT_S:g} s") from error
+    if process.returncode != 0:
+        said = err.decode("utf-8", "replace").strip().splitlines()
+        raise ForgeError(f"{' '.join(command[:5])}: {said[-1] if said else 'failed'}")
+    return out.decode("utf-8", "replace")

@@ -1,0 +1,45 @@
+"""The port to the place where the code is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from msgspec import Struct
+
+from hatchway.core.events import Change
+
+
+class ForgeError(Exception):
+    """The repository cannot answer: what was asked, what it said."""
+
+
+class ChangedFile(Struct, frozen=True):
+    """A file that differs between two commits, with lines added and removed (-1: binary)."""
+
+    path: str
+    added: int
+    removed: int
+
+
+class Changes(Struct, frozen=True):
+    """What lies between two commits, the newest commit first."""
+
+    commits: tuple[Change, ...]
+    files: tuple[ChangedFile, ...]
+
+
+class Forge(Protocol):
+    """Reads a repository. All methods raise ForgeError."""
+
+    async def resolve(self, ref: str) -> str:
+        """The full id of a commit, tag or branch."""
+
+    async def version(self, commit: str) -> str:
+        """The name of a commit for people: its tag, else its first seven characters."""
+
+    async def changes(self, base: str, commit: str) -> Changes:
+        """What `commit` brings that `base` does not have."""
+
+    async def checkout(self, commit: str) -> Path:
+        """A folder with the files of `commit`; the same folder each time."""

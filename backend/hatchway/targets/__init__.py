@@ -1,0 +1,1 @@
+"""What carries the traffic: one port; the governor is the only way behind it."""

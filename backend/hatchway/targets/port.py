@@ -1,0 +1,70 @@
+"""The port to what carries the traffic. The governor is behind it; nothing else may be."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from hatchway.core.events import AuthorityChanged, By
+
+
+class TargetError(Exception):
+    """The governor does not answer, or answers what nobody understands."""
+
+
+class Observed(Struct, frozen=True):
+    """The target as it was read back. `inflight` and `total` count the canary's requests."""
+
+    canary: int
+    stable: int
+    inflight: int
+    total: int
+    at: float
+
+
+class Standing(Struct, frozen=True):
+    """What the governor says of a service."""
+
+    service: str
+    epoch: int
+    mode: str
+    holder: str
+    spool: int
+    desired: int
+    observed: Observed | None
+    trouble: str
+    drift: str
+    agent_writes: int
+    person_writes: int
+
+
+class NotApplied(Struct, frozen=True):
+    """The governor refused or the target failed; `code` as in the governor's protocol."""
+
+    code: str
+    why: str
+
+
+class Target(Protocol):
+    """All methods raise TargetError."""
+
+    async def standing(self, service: str) -> Standing:
+        """Who is in control, what is wanted, what is true."""
+
+    async def renew_lease(self) -> None:
+        """Say that the backend lives."""
+
+    async def arm(self, service: str, capsule: dict[str, Any]) -> None:
+        """Leave with the governor what it needs to roll back alone."""
+
+    async def apply(
+        self, service: str, *, epoch: int, key: str, canary: int, by: By
+    ) -> Observed | NotApplied:
+        """Bring the canary's share to `canary` percent; the same key is applied once."""
+
+    async def stop(self, service: str, op: str, *, id: str, by: str, reason: str) -> str:
+        """pause, takeover, rollback or release; returns what the governor says, in words."""
+
+    async def spool(self, service: str, after: int) -> tuple[AuthorityChanged, ...]:
+        """Changes of authority after line `after`, oldest first."""
