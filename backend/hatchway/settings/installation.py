@@ -1,0 +1,251 @@
+"""`hatchway.yaml` -> `Installation`."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Literal, cast
+
+from hatchway.core.plan import (
+    EndpointSpec,
+    Installation,
+    MetricSpec,
+    Person,
+    SeriesRef,
+    ServiceSpec,
+    TargetSpec,
+)
+from hatchway.settings.document import Entry, Node, Page, Table
+from hatchway.settings.errors import nearest, quoted
+from hatchway.settings.fields import NAME, Fields, check_name
+from hatchway.settings.words import NotUnderstood
+
+ROLES = ("viewer", "operator", "approver", "admin", "auditor")
+MetricKind = Literal["counts", "latency", "gauge", "state"]
+ShownAs = Literal["percent", "per_minute", "ms", "plain"]
+METRIC_KEYS = (
+    "label",
+    "unit",
+    "kind",
+    "source",
+    "total",
+    "events",
+    "worse",
+    "judged",
+    "weight",
+    "limit",
+    "shown_as",
+    "quantile",
+    "plot",
+    "shared",
+)
+
+
+def installation_of(page: Page) -> Installation:
+    """The installation in a page; mistakes are reported to the page."""
+    keys = (
+        "environment",
+        "name",
+        "services",
+        "people",
+        "everyone",
+        "listen",
+        "token_file",
+        "lease",
+    )
+    fields = Fields(page, page.root, "the installation", keys)
+    table = fields.table("services", required=True, example="shop: ...")
+    return Installation(
+        environment=fields.text("environment", pattern=NAME, example="prod"),
+        name=fields.text("name", "", pattern=NAME, example="demo"),
+        services=tuple(_service(page, name, e) for name, e in _named(page, table, "a service")),
+        people=_people(page, fields.table("people")),
+        everyone=fields.words("everyone", ROLES, example="[viewer]", default=("viewer",)),
+        listen=_listen(fields),
+        token_file=fields.text("token_file", "", example="token"),
+        lease_s=fields.duration("lease", 15.0, example="15s", low=5.0, high=3600.0),
+    )
+
+
+def _named(page: Page, table: Table | None, what: str) -> list[tuple[str, Entry]]:
+    """The entries of a mapping whose keys are names."""
+    if table is None:
+        return []
+    for name, entry in table.entries.items():
+        try:
+            check_name(name)
+        except NotUnderstood as error:
+            page.report(entry.key, f"{what}: {error.what}", error.write)
+    return list(table.entries.items())
+
+
+def _listen(fields: Fields) -> str:
+    listen = fields.text("listen", "", example="127.0.0.1:8643")
+    if not listen:
+        return ""
+    host, _, port = listen.rpartition(":")
+    if not host or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
+        fields.report("listen", f"{quoted(listen)} is not address:port", "listen: 127.0.0.1:8643")
+    elif not _is_loopback(host):
+        fields.report(
+            "listen",
+            f"{quoted(host)} can be reached from other machines, and this port has no TLS",
+            "listen: 127.0.0.1:8643, and reach it through ssh -L",
+        )
+    elif not fields.has("token_file"):
+        fields.report(
+            "listen", "every account of this machine can open this port", "token_file: token"
+        )
+    return listen
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _people(page: Page, table: Table | None) -> tuple[Person, ...]:
+    found: list[Person] = []
+    for name, entry in _named(page, table, "a person"):
+        fields = Fields(page, entry.value, f"the person {quoted(name)}", ("login", "uid", "roles"))
+        login = fields.text("login", "", example=name)
+        uid = fields.whole("uid", -1, low=0, high=2**32 - 2, example=1000)
+        if not login and uid < 0:
+            fields.report("login", f"{quoted(name)} has no account", f"login: {name}")
+        if login and any(login == other.login for other in found):
+            fields.report("login", f"two people have the login {quoted(login)}", "one of them")
+        roles = fields.words("roles", ROLES, example="[viewer]", default=("viewer",))
+        found.append(Person(name, login, uid, roles))
+    return tuple(found)
+
+
+def _service(page: Page, name: str, entry: Entry) -> ServiceSpec:
+    what = f"the service {quoted(name)}"
+    keys = ("repo", "pipeline", "target", "endpoints", "metrics", "scrape")
+    fields = Fields(page, entry.value, what, keys)
+    endpoints = tuple(
+        _endpoint(page, key, e.value)
+        for key, e in _named(
+            page, fields.table("endpoints", required=True, example="app: ..."), "an endpoint"
+        )
+    )
+    names = tuple(endpoint.name for endpoint in endpoints)
+    metrics = tuple(
+        _metric(page, key, e.value, names)
+        for key, e in _named(
+            page, fields.table("metrics", required=True, example="errors: ..."), "a metric"
+        )
+    )
+    if metrics and not any(metric.judged for metric in metrics):
+        fields.report(
+            "metrics", f"{what} has no metric to judge a canary by", "judged: true on one"
+        )
+    return ServiceSpec(
+        name=name,
+        repo=fields.text("repo", example="repo"),
+        pipeline=fields.text("pipeline", example=f"pipelines/{name}.yaml"),
+        target=_target(fields),
+        endpoints=endpoints,
+        metrics=metrics,
+        scrape_s=fields.duration("scrape", 1.0, example="1s", low=0.2, high=300.0),
+    )
+
+
+def _target(service: Fields) -> TargetSpec:
+    table = service.table("target", required=True, example="kind: haproxy, socket: ...")
+    keys = ("kind", "socket", "backend", "stable", "canary")
+    fields = Fields(service.page, table, "a target", keys)
+    fields.choice("kind", ("haproxy",))
+    target = TargetSpec(
+        kind="haproxy",
+        socket=fields.text("socket", example="splitter.sock"),
+        backend=fields.text("backend", "be", pattern=NAME, example="be"),
+        stable=fields.text("stable", "stable", pattern=NAME, example="stable"),
+        canary=fields.text("canary", "canary", pattern=NAME, example="canary"),
+    )
+    if table is not None and target.stable == target.canary:
+        fields.report("canary", "stable and canary are the same server", "canary: canary")
+    return target
+
+
+def _endpoint(page: Page, name: str, node: Node) -> EndpointSpec:
+    keys = ("stable", "canary", "both", "arm_label")
+    fields = Fields(page, node, f"the endpoint {quoted(name)}", keys)
+    example = "[http://127.0.0.1:8101/metrics]"
+    both = fields.take("both", "", "", example[1:-1], lambda text, _: _url(text))
+    stable = fields.texts("stable", example=example, check=_url)
+    canary = fields.texts("canary", example=example, check=_url)
+    label = fields.text("arm_label", "", example="server")
+    if fields.has("both") and (fields.has("stable") or fields.has("canary")):
+        fields.report("both", '"both" beside "stable" or "canary"', "either both, or the two")
+    elif fields.has("both") and not fields.has("arm_label"):
+        fields.report(
+            "arm_label", '"both" needs the label that tells the arms apart', "arm_label: server"
+        )
+    elif not fields.has("both") and not (fields.has("stable") and fields.has("canary")):
+        fields.report(
+            "stable", "an endpoint names stable and canary, or both", f"stable: {example}"
+        )
+    return EndpointSpec(name, stable, canary, both, label)
+
+
+def _url(text: str) -> str:
+    if re.fullmatch(r"https?://[A-Za-z0-9_.:\[\]-]+(/[!-~]*)?", text):
+        return text
+    raise NotUnderstood(f"{quoted(text)} is not an http address", "http://127.0.0.1:8101/metrics")
+
+
+def _metric(page: Page, name: str, node: Node, endpoints: tuple[str, ...]) -> MetricSpec:
+    fields = Fields(page, node, f"the metric {quoted(name)}", METRIC_KEYS)
+    kind = fields.choice("kind", ("counts", "latency", "gauge", "state"))
+    source = fields.text("source", example=endpoints[0] if endpoints else "app")
+    if source and endpoints and source not in endpoints:
+        what = f"there is no endpoint {quoted(source)}{nearest(source, endpoints)}"
+        fields.report("source", what, f"one of {', '.join(endpoints)}")
+    shown = fields.choice("shown_as", ("percent", "per_minute", "ms", "plain"), "plain")
+    return MetricSpec(
+        name=name,
+        label=fields.text("label", name, example=name),
+        unit=fields.text("unit", "", example="ms"),
+        kind=cast(MetricKind, kind),
+        source=source,
+        total=fields.series("total"),
+        events=_events(fields, kind),
+        worse="down" if fields.choice("worse", ("up", "down"), "up") == "down" else "up",
+        judged=_judged(fields, kind),
+        weight=fields.number("weight", 1.0, low=0.001, high=1000, example="1"),
+        limit=(
+            fields.number("limit", low=-1e12, high=1e12, example="300")
+            if fields.has("limit")
+            else None
+        ),
+        shown_as=cast(ShownAs, shown),
+        quantile=_quantile(fields, kind),
+        plot=fields.flag("plot", False),
+        shared=fields.flag("shared", False),
+    )
+
+
+def _events(fields: Fields, kind: str) -> SeriesRef | None:
+    if kind == "counts":
+        return fields.series("events")
+    if fields.has("events") and kind:
+        fields.report("events", f'"events" belongs to kind: counts, not to {kind}', "no events")
+    return None
+
+
+def _judged(fields: Fields, kind: str) -> bool:
+    judged = fields.flag("judged", True)
+    if fields.has("judged") and judged and kind == "state":
+        fields.report("judged", "a state is watched, not judged", "judged: false")
+    return judged
+
+
+def _quantile(fields: Fields, kind: str) -> float:
+    if fields.has("quantile") and kind not in {"", "latency"}:
+        fields.report("quantile", '"quantile" belongs to kind: latency', "no quantile")
+    return fields.number("quantile", 0.95, low=0.5, high=0.999, example="0.95")

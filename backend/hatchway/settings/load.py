@@ -1,0 +1,144 @@
+"""Loading one file, or a whole configuration directory, or raising everything that is wrong."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TypeVar
+
+from msgspec import Struct
+
+import hatchway
+from hatchway.core.plan import CanaryStage, Installation, PipelinePlan
+from hatchway.core.policy import Policy
+from hatchway.settings.document import Node, Page, Table, open_page
+from hatchway.settings.errors import ConfigError, nearest, quoted
+from hatchway.settings.installation import installation_of
+from hatchway.settings.pipeline import pipeline_of
+from hatchway.settings.policy import policy_of
+
+PathLike = str | os.PathLike[str]
+T = TypeVar("T")
+
+
+class Settings(Struct, frozen=True):
+    """A configuration directory. `pipelines` by the service they release."""
+
+    installation: Installation
+    pipelines: dict[str, PipelinePlan]
+    policy: Policy
+
+
+def shipped() -> Path:
+    """The configuration that comes with the program: the demo shop's."""
+    package = Path(hatchway.__file__).resolve().parent
+    installed = package / "shipped"
+    return installed if installed.is_dir() else package.parents[1] / "config"
+
+
+def load_installation(path: PathLike) -> Installation:
+    """Read `hatchway.yaml`. Raises ConfigError."""
+    page = open_page(path)
+    return _checked(page, installation_of(page))
+
+
+def load_pipeline(path: PathLike) -> PipelinePlan:
+    """Read a pipeline file. Raises ConfigError."""
+    page = open_page(path)
+    return _checked(page, pipeline_of(page))
+
+
+def load_policy(path: PathLike) -> Policy:
+    """Read `policy.yaml`. Raises ConfigError."""
+    page = open_page(path)
+    return _checked(page, policy_of(page))
+
+
+def load_all(directory: PathLike) -> Settings:
+    """Read a directory with hatchway.yaml, policy.yaml and the services' pipelines.
+
+    Raises one ConfigError with everything that is wrong in any of the files or between them.
+    """
+    home = Path(directory)
+    main, rules = open_page(home / "hatchway.yaml"), open_page(home / "policy.yaml")
+    installation, policy = installation_of(main), policy_of(rules)
+    pages = [main, rules]
+    pipelines: dict[str, PipelinePlan] = {}
+    for service in installation.services:
+        if not service.pipeline:
+            continue
+        page = open_page(home / service.pipeline)
+        if page.root is None and not (home / service.pipeline).exists():
+            place = _find(main.root, "services", service.name, "pipeline")
+            main.report(place, f"there is no file {quoted(service.pipeline)}", _files_of(home))
+            continue
+        pages.append(page)
+        pipelines[service.name] = pipeline_of(page)
+        if not page.troubles:
+            _check_fit(page, pipelines[service.name], service.name, installation, policy)
+    troubles = [trouble for page in pages for trouble in page.troubles]
+    if troubles:
+        raise ConfigError(troubles)
+    return Settings(installation, pipelines, policy)
+
+
+def check_file(path: PathLike) -> None:
+    """Check one file by what it says it is. Raises ConfigError."""
+    page = open_page(path)
+    keys = set(page.root.entries) if isinstance(page.root, Table) else set()
+    if "pipeline" in keys or "stages" in keys:
+        pipeline_of(page)
+    elif "environments" in keys:
+        policy_of(page)
+    elif keys or not page.troubles:
+        installation_of(page)
+    page.raise_troubles()
+
+
+def _checked(page: Page, value: T) -> T:
+    page.raise_troubles()
+    return value
+
+
+def _check_fit(
+    page: Page, plan: PipelinePlan, service: str, installation: Installation, policy: Policy
+) -> None:
+    """Does the pipeline fit the service that names it, its installation and the policy?"""
+    if plan.service != service:
+        page.report(
+            _find(page.root, "service"),
+            f"hatchway.yaml names this pipeline for {quoted(service)}, not {quoted(plan.service)}",
+            f"service: {service}",
+        )
+    if plan.environment != installation.environment:
+        page.report(
+            _find(page.root, "environment"),
+            f"hatchway.yaml is for {quoted(installation.environment)}",
+            f"environment: {installation.environment}",
+        )
+    elif policy.environments and plan.environment not in policy.environments:
+        near = nearest(plan.environment, policy.environments)
+        page.report(
+            _find(page.root, "environment"),
+            f"policy.yaml does not name the environment {quoted(plan.environment)}{near}",
+            f"one of {', '.join(policy.environments)}, or name it in policy.yaml",
+        )
+    if not any(isinstance(stage, CanaryStage) for stage in plan.stages):
+        page.report(
+            _find(page.root, "stages"), "no stage of kind canary: nothing would be released"
+        )
+
+
+def _find(root: Node | None, *keys: str) -> Node | None:
+    """The value below the keys, for saying where something is."""
+    node = root
+    for key in keys:
+        if not isinstance(node, Table) or key not in node.entries:
+            return node
+        node = node.entries[key].value
+    return node
+
+
+def _files_of(home: Path) -> str:
+    found = sorted(str(path.relative_to(home)) for path in home.glob("pipelines/*.yaml"))[:8]
+    return f"one of {', '.join(found)}" if found else "a pipeline file, and name it here"
