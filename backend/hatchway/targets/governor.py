@@ -90,9 +90,9 @@ class GovernorTarget:
         self._drop()
 
 
-async def _call_once(socket: Path, request: dict[str, Any], timeout: float) -> dict[str, Any]:
+async def _call_once(socket: Path, request: dict[str, Any], seconds: float) -> dict[str, Any]:
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(seconds):
             reader, writer = await asyncio.open_unix_connection(str(socket), limit=LINE)
             try:
                 return await _exchange(reader, writer, request)

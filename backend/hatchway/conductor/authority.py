@@ -1,0 +1,127 @@
+"""Follows the governor: renews the lease, reads who is in control, journals each change.
+
+The governor acts first and spools what it did; this merges the spool into the journal. It is the
+only way by which a change of authority reaches the state, whoever made it and however.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from hatchway.conductor.ledger import Ledger
+from hatchway.conductor.live import Live
+from hatchway.core import events as ev
+from hatchway.core.state import State
+from hatchway.journal.port import Duplicate, JournalError
+from hatchway.targets.port import Standing, Target, TargetError
+
+READ_EVERY_S = 0.25
+LEASE_EVERY_S = 2.0
+
+
+class AuthorityFollower:
+    """One per backend."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        target: Target,
+        live: Live,
+        services: tuple[str, ...],
+        clock: Callable[[], float],
+        changed: Callable[[], None],
+    ) -> None:
+        self._ledger = ledger
+        self._target = target
+        self._live = live
+        self._services = services
+        self._clock = clock
+        self._changed = changed
+        self._turn = asyncio.Lock()
+
+    async def follow(self) -> None:
+        """Run for ever."""
+        renewed = 0.0
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                if loop.time() - renewed >= LEASE_EVERY_S:
+                    await self._target.renew_lease()
+                    renewed = loop.time()
+                for service in self._services:
+                    await self.read(service)
+                self._trouble("")
+            except TargetError as error:
+                self._trouble(str(error))
+            except JournalError as error:
+                self._live.journal_trouble = str(error)
+            await asyncio.sleep(READ_EVERY_S)
+
+    async def read(self, service: str) -> Standing:
+        """Read the governor's standing and journal what is new. TargetError, JournalError."""
+        async with self._turn:
+            standing = await self._target.standing(service)
+            before = self._live.standing.get(service)
+            self._live.standing[service] = (standing, self._clock())
+            known = self._ledger.state.authority_of(service)
+            if standing.spool > known.spool:
+                await self._merge(service, known.spool)
+            elif standing.epoch != known.epoch:
+                await self._adopt(standing)
+            if before is None or _differs(before[0], standing):
+                self._live.changed()
+            return standing
+
+    async def _merge(self, service: str, after: int) -> None:
+        for event in await self._target.spool(service, after):
+            await self._journal(event, f"governor/{service}/{event.spool}")
+
+    async def _adopt(self, standing: Standing) -> None:
+        """The governor's epoch rules, also over a journal that is older than it."""
+        known = self._ledger.state.authority_of(standing.service)
+        event = ev.AuthorityChanged(
+            service=standing.service,
+            spool=known.spool,
+            op="adopted",
+            command="",
+            by="hatchway",
+            reason="the governor's epoch was read back",
+            epoch=standing.epoch,
+            mode="agent"
+            if standing.mode == "agent"
+            else "person"
+            if standing.mode == "person"
+            else "paused",
+            holder=standing.holder,
+            desired=standing.desired,
+            direct=False,
+            at=self._clock(),
+        )
+        await self._journal(event, "")
+
+    async def _journal(self, event: ev.AuthorityChanged, idem: str) -> None:
+        def new(state: State) -> tuple[ev.Event, ...]:
+            known = state.authority_of(event.service)
+            return (event,) if event.spool > known.spool or not idem else ()
+
+        try:
+            await self._ledger.record(
+                new, actor=event.by or "hatchway", idem=idem, epoch=event.epoch
+            )
+        except Duplicate:
+            return
+        self._changed()
+
+    def _trouble(self, words: str) -> None:
+        if words != self._live.governor_trouble:
+            self._live.governor_trouble = words
+            self._live.changed()
+
+
+def _differs(before: Standing, now: Standing) -> bool:
+    def shown(s: Standing) -> tuple[object, ...]:
+        weight = s.observed.canary if s.observed else None
+        return (s.epoch, s.mode, s.holder, s.desired, weight, s.trouble, s.drift)
+
+    return shown(before) != shown(now)
