@@ -5,7 +5,7 @@ An event's payload is kept as the exact bytes that were hashed.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -51,19 +51,38 @@ class Conflict(JournalError):
 
 
 class Duplicate(JournalError):
-    """A draft's `idem` is already in the journal."""
+    """A draft's `idem` is already in the journal, at `seq` (0: twice in this very batch)."""
+
+    def __init__(self, message: str, seq: int = 0) -> None:
+        super().__init__(message)
+        self.seq = seq
 
 
 class Unwritable(JournalError):
     """The storage refuses (locked, full, read-only). Reading and stopping still work."""
 
 
+class Unsettled(Unwritable):
+    """The disk hangs within the commit itself: whether the batch was written is not known yet.
+
+    Subscribers are told of it if it was; a draft with an `idem` may be appended again at any time.
+    """
+
+
 class Fenced(JournalError):
     """Another process took the journal over; this one must not write any more."""
 
 
+class Damaged(JournalError):
+    """What is stored is not a journal, or cannot be read at or after `seq` (0: not known where)."""
+
+    def __init__(self, message: str, seq: int = 0) -> None:
+        super().__init__(message)
+        self.seq = seq
+
+
 class Journal(Protocol):
-    """The port. Adapters pass `tests/journal/contract.py`."""
+    """The port. Adapters pass `tests/journal/test_contract.py`."""
 
     async def append(self, drafts: Sequence[Draft], expect_head: int | None = None) -> list[Record]:
         """Append all drafts durably, or none.
@@ -76,6 +95,12 @@ class Journal(Protocol):
 
     async def head(self) -> tuple[int, str]:
         """(seq, hash) of the newest record; (0, GENESIS) when empty."""
+
+    def subscribe(self, told: Callable[[Sequence[Record]], None]) -> Callable[[], None]:
+        """Call `told` on the event loop with each batch appended from now on; returns the undo.
+
+        Batches come in order and before the `append` that wrote them returns.
+        """
 
     async def close(self) -> None:
         """Finish what is under way and let go of the storage."""

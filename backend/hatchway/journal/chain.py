@@ -1,0 +1,196 @@
+"""The hash chain: what exactly is hashed, and how the first bad record is found. Pure.
+
+The bytes of a record are one fixed part and one variable part. The fixed part is a format tag, the
+five numbers (each 8 bytes) and the byte lengths of the six variable fields (each 8 bytes); the
+variable part is those six fields one after the other. Reading from the left, the fixed part says
+where each field ends, so the fields can be told apart again whatever they contain: two different
+records never have the same bytes. (Joining with a separator would let text containing the separator
+move from one field into the next; JSON would need one canonical spelling of every payload.)
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from hashlib import sha256
+
+from msgspec import Struct
+
+from hatchway.journal.port import GENESIS, Damaged, Draft, Record
+
+_TAG = b"hatchway journal 1\n"
+_FIXED = struct.Struct(">qqqdqQQQQQQ")
+
+Head = tuple[int, str]
+"""(seq, hash) of a record; (0, GENESIS) before the first."""
+
+START: Head = (0, GENESIS)
+
+
+class Verified(Struct, frozen=True):
+    """Every record follows from the one before. `seq` and `hash` are the head."""
+
+    records: int
+    seq: int
+    hash: str
+
+
+class Broken(Struct, frozen=True):
+    """The first record that does not follow from those before it."""
+
+    seq: int
+    why: str  # what is wrong with it
+    means: str  # what may have happened
+
+
+def canonical(record: Record) -> bytes:
+    """The bytes that are hashed: everything of the record but its hash.
+
+    Raises struct.error, AttributeError, TypeError or UnicodeEncodeError for values that no journal
+    can hold (numbers above 64 bits, lone surrogates, other types than declared).
+    """
+    stream, kind, actor = record.stream.encode(), record.kind.encode(), record.actor.encode()
+    idem, payload, prev = record.idem.encode(), record.payload, record.prev.encode()
+    fixed = _FIXED.pack(
+        record.seq,
+        record.version,
+        record.epoch,
+        record.at,
+        record.cause,
+        len(stream),
+        len(kind),
+        len(actor),
+        len(idem),
+        len(payload),
+        len(prev),
+    )
+    return b"".join((_TAG, fixed, stream, kind, actor, idem, payload, prev))
+
+
+def digest(record: Record) -> str:
+    """SHA-256 of the canonical bytes, in hexadecimal."""
+    return sha256(canonical(record)).hexdigest()
+
+
+def seal(draft: Draft, *, seq: int, version: int, at: float, prev: str) -> Record:
+    """Give a draft its place in the chain."""
+    open_record = Record(
+        seq=seq,
+        stream=draft.stream,
+        version=version,
+        kind=draft.kind,
+        actor=draft.actor,
+        epoch=draft.epoch,
+        at=at,
+        cause=draft.cause,
+        idem=draft.idem,
+        payload=draft.payload,
+        prev=prev,
+        hash="",
+    )
+    return Record(
+        seq=seq,
+        stream=draft.stream,
+        version=version,
+        kind=draft.kind,
+        actor=draft.actor,
+        epoch=draft.epoch,
+        at=at,
+        cause=draft.cause,
+        idem=draft.idem,
+        payload=draft.payload,
+        prev=prev,
+        hash=digest(open_record),
+    )
+
+
+class Verifier:
+    """Checks records one by one as they stream past; keeps one number for each stream.
+
+    `start` is the head that the first record must follow. `expect` is a head known from elsewhere
+    (a checkpoint): a chain alone cannot tell that its tail was cut off or rewritten, this can.
+    """
+
+    def __init__(self, start: Head = START, expect: Head | None = None) -> None:
+        self._from_the_beginning = start == START
+        self._seq, self._hash = start
+        self._expect = expect
+        self._count = 0
+        self._versions: dict[str, int] = {}
+
+    def check(self, record: Record) -> Broken | None:
+        """The next record; None when it follows from those before."""
+        due = self._seq + 1
+        if record.seq != due:
+            return _out_of_line(due, record.seq)
+        if record.prev != self._hash:
+            return Broken(
+                due,
+                f"its `prev` is not the hash of record {self._seq}",
+                "this record or the one before it was replaced or comes from another journal",
+            )
+        try:
+            right = digest(record)
+        except (struct.error, AttributeError, TypeError, UnicodeEncodeError) as e:
+            return Broken(due, f"a field cannot be read: {e}", "the file was edited or is damaged")
+        if record.hash != right:
+            return Broken(
+                due,
+                "its content does not match its hash",
+                "it was changed after it had been written, or the file is damaged",
+            )
+        version = self._versions.get(record.stream, 0 if self._from_the_beginning else None)
+        if version is not None and record.version != version + 1:
+            return Broken(
+                due,
+                f"it is version {record.version} of {record.stream!r}, but {version + 1} is next",
+                "it was not written by Hatchway",
+            )
+        if self._expect is not None and due == self._expect[0] and right != self._expect[1]:
+            return Broken(
+                due,
+                "its hash is not the expected one",
+                "the chain up to here was rewritten as a whole, or the expected head is another "
+                "journal's",
+            )
+        self._versions[record.stream] = record.version
+        self._seq, self._hash = due, right
+        self._count += 1
+        return None
+
+    def finish(self) -> Verified | Broken:
+        """After the last record."""
+        if self._expect is not None and self._seq < self._expect[0]:
+            return Broken(
+                self._seq + 1,
+                f"the journal ends at {self._seq}, but {self._expect[0]} was expected",
+                "the newest records were cut off, or an older copy was put in place",
+            )
+        return Verified(self._count, self._seq, self._hash)
+
+
+def verify(
+    records: Iterable[Record], start: Head = START, expect: Head | None = None
+) -> Verified | Broken:
+    """Check a whole chain, streaming; names the first bad record. See `Verifier`."""
+    verifier = Verifier(start, expect)
+    try:
+        for record in records:
+            broken = verifier.check(record)
+            if broken is not None:
+                return broken
+    except Damaged as e:
+        return Broken(e.seq, str(e), "the file was edited or is damaged")
+    return verifier.finish()
+
+
+def _out_of_line(due: int, found: int) -> Broken:
+    if found > due:
+        return Broken(
+            due,
+            f"it is missing: record {found} comes after {due - 1}",
+            "records were removed, or renumbered",
+        )
+    return Broken(
+        due, f"record {found} stands in its place", "a record was inserted, doubled or moved"
+    )
