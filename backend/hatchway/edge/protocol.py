@@ -11,7 +11,7 @@ of the traffic. Strings inside documents may come from outside and are never mar
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -20,6 +20,7 @@ PROTOCOL = 1
 
 Mode = Literal["agent", "paused", "person", "unknown"]
 Tone = Literal["plain", "good", "warn", "bad", "dim"]
+RunStatus = Literal["running", "waiting", "held", "paused", "rolling_back", "ended"]
 VerdictWord = Literal["PASS", "REGRESS", "UNSURE", "NO_DATA"]
 StageStatus = Literal["pending", "running", "waiting", "passed", "failed", "skipped", "cancelled"]
 
@@ -246,7 +247,7 @@ class RunDoc(Struct, frozen=True):
     from_version: str
     to_version: str
     commit: str
-    status: Literal["running", "waiting", "held", "paused", "rolling_back", "ended"]
+    status: RunStatus
     started_at: float
     outcome: str = ""  # promoted, rolled_back, held, rejected, failed
     ended_at: float = 0.0
@@ -355,16 +356,26 @@ class LogDoc(Struct, frozen=True):
     lines: tuple[LogLine, ...] = ()
 
 
+T = TypeVar("T")
+
 _server = msgspec.json.Decoder(ServerMessage)
 _client = msgspec.json.Decoder(ClientMessage)
 encode = msgspec.json.encode
 
 
+def _decode(decoder: msgspec.json.Decoder[T], text: str | bytes) -> T:
+    try:
+        return decoder.decode(text)
+    except (UnicodeError, RecursionError) as trouble:
+        # msgspec lets these two through as they are: bytes that are no UTF-8, and nesting too deep.
+        raise msgspec.DecodeError(str(trouble)) from None
+
+
 def decode_server(text: str | bytes) -> ServerMessage:
     """Decode a message from the server; `msgspec.DecodeError` when it is none."""
-    return _server.decode(text)
+    return _decode(_server, text)
 
 
 def decode_client(text: str | bytes) -> ClientMessage:
     """Decode a message from a client; `msgspec.DecodeError` when it is none."""
-    return _client.decode(text)
+    return _decode(_client, text)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from hatchway.core.events import AuthorityChanged, By
-from hatchway.targets.port import NotApplied, Observed, Standing, TargetError
+from hatchway.targets.port import Declined, NotApplied, Observed, Standing, TargetError
 
 ANSWER_S = 2.0
 APPLY_S = 12.0  # the governor reads back, and waits for a slow target
@@ -54,7 +54,8 @@ class GovernorTarget:
         request = {"op": op, "service": service, "id": id, "by": by, "reason": reason}
         answer = await _call_once(self._socket, request, ANSWER_S)
         if not answer.get("ok"):
-            raise TargetError(str(answer.get("why", "the governor refused")))
+            why = str(answer.get("why", "the governor refused"))
+            raise Declined(str(answer.get("code", "governor")), why, str(answer.get("todo", "")))
         return str(answer.get("said", ""))
 
     async def spool(self, service: str, after: int) -> tuple[AuthorityChanged, ...]:

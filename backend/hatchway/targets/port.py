@@ -13,6 +13,15 @@ class TargetError(Exception):
     """The governor does not answer, or answers what nobody understands."""
 
 
+class Declined(TargetError):
+    """The governor understood and said no; `code` as in its protocol."""
+
+    def __init__(self, code: str, why: str, todo: str) -> None:
+        super().__init__(why)
+        self.code = code
+        self.todo = todo
+
+
 class Observed(Struct, frozen=True):
     """The target as it was read back. `inflight` and `total` count the canary's requests."""
 
@@ -64,7 +73,10 @@ class Target(Protocol):
         """Bring the canary's share to `canary` percent; the same key is applied once."""
 
     async def stop(self, service: str, op: str, *, id: str, by: str, reason: str) -> str:
-        """pause, takeover, rollback or release; returns what the governor says, in words."""
+        """pause, takeover, rollback or release; returns what the governor says, in words.
+
+        Declined when there is nothing to release.
+        """
 
     async def spool(self, service: str, after: int) -> tuple[AuthorityChanged, ...]:
         """Changes of authority after line `after`, oldest first."""

@@ -1,0 +1,235 @@
+"""What the backend does for people, behind the door: stops, approvals, starts.
+
+Stops go to the governor first and to the journal afterwards; everything else is decided, journaled
+and then seen to. Each command is answered once: the same id again gets the same answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+
+from hatchway.conductor.authority import AuthorityFollower
+from hatchway.conductor.ledger import Ledger
+from hatchway.core import commands as cmd
+from hatchway.core import events as ev
+from hatchway.core.decide import Accepted, Refused, decide
+from hatchway.core.plan import Installation, PipelinePlan
+from hatchway.core.policy import Policy, mode_in_force
+from hatchway.core.state import Answered, State
+from hatchway.edge.door import Answer, StartRequest
+from hatchway.edge.identity import Identity
+from hatchway.edge.protocol import Ack, Command
+from hatchway.edge.protocol import Refused as WireRefused
+from hatchway.forge.port import Forge, ForgeError
+from hatchway.journal.port import Duplicate, JournalError
+from hatchway.targets.port import Declined, Target, TargetError
+
+STOPS = frozenset({"pause", "takeover", "rollback"})
+JOURNALED_WITHIN_S = 1.0
+
+
+class Desk:
+    """The backend's side of `edge.door.Door`."""
+
+    def __init__(
+        self,
+        *,
+        installation: Installation,
+        pipelines: Mapping[str, PipelinePlan],
+        policy: Policy,
+        ledger: Ledger,
+        target: Target,
+        follower: AuthorityFollower,
+        forges: Mapping[str, Forge],
+        clock: Callable[[], float],
+        wake: Callable[[], None],
+    ) -> None:
+        self._installation = installation
+        self._pipelines = pipelines
+        self._policy = policy
+        self._ledger = ledger
+        self._target = target
+        self._follower = follower
+        self._forges = forges
+        self._clock = clock
+        self._wake = wake
+
+    async def command(self, command: Command, who: Identity) -> Answer:
+        """Stops, giving back, yes and no."""
+        known = self._ledger.state.answers.get(command.id)
+        if known is not None:
+            return _answer(command.id, known)
+        if command.kind in ("accept", "reject"):
+            return await self._close_item(command, who)
+        service = self._service(command.service)
+        if service is None:
+            return self._no_such_service(command.id, command.service)
+        if command.kind == "release":
+            return await self._release(command, service, who)
+        return await self._at_governor(command, service, who)
+
+    async def start(self, request: StartRequest, who: Identity) -> Answer:
+        """Start a run of a service's pipeline."""
+        known = self._ledger.state.answers.get(request.id)
+        if known is not None:
+            return _answer(request.id, known)
+        service = self._service(request.service)
+        if service is None:
+            return self._no_such_service(request.id, request.service)
+        forge = self._forges[service]
+        try:
+            commit = await forge.resolve(request.commit or "HEAD")
+            base = await forge.resolve(request.base or self._live_commit(service) or f"{commit}~1")
+            versions = await forge.version(base), await forge.version(commit)
+        except ForgeError as error:
+            refused = Refused("no_such_commit", str(error), "Name a commit of the repository.")
+            return await self._refuse(request.id, who.name, "start", refused)
+        plan = self._pipelines[service]
+        start = cmd.StartRun(
+            id=request.id,
+            by=who.name,
+            service=service,
+            environment=plan.environment,
+            commit=commit,
+            base=base,
+            from_version=versions[0],
+            to_version=versions[1],
+            mode=mode_in_force(self._policy, plan.environment, request.mode),
+            pace=max(1.0, request.pace),
+            plan=plan,
+            policy_digest=self._policy.digest,
+        )
+        return await self._decide(start, who.name, f"start {service}")
+
+    # --- stops ------------------------------------------------------------------------------------
+
+    async def _at_governor(self, command: Command, service: str, who: Identity) -> Answer:
+        """The governor acts; then its spool is merged. A journal that cannot write stops nobody."""
+        op = command.kind
+        try:
+            said = await self._target.stop(
+                service, op, id=command.id, by=who.name, reason=command.reason
+            )
+        except Declined as no:
+            refused = Refused(no.code, str(no), no.todo)
+            return await self._refuse(command.id, who.name, f"{op} {service}", refused)
+        except TargetError as error:
+            return WireRefused(
+                command.id,
+                "governor",
+                f"{error}. Nothing was changed by this command.",
+                "Use the governor's host: hatchway " + op + " --direct.",
+            )
+        try:
+            async with asyncio.timeout(JOURNALED_WITHIN_S):
+                await self._follower.read(service)
+        except (TargetError, JournalError, TimeoutError):
+            return Ack(command.id, 0, f"{said}; not in the journal yet, the governor has it")
+        self._wake()
+        known = self._ledger.state.answers.get(command.id)
+        if known is None:
+            return Ack(command.id, self._ledger.state.seq, said)
+        return _answer(command.id, known)
+
+    async def _release(self, command: Command, service: str, who: Identity) -> Answer:
+        release = cmd.Release(
+            id=command.id,
+            by=who.name,
+            service=service,
+            reason=command.reason,
+            expect_epoch=command.expect_epoch,
+        )
+        outcome = decide(self._ledger.state, release, self._clock())
+        if isinstance(outcome, Refused):
+            return await self._refuse(command.id, who.name, f"release {service}", outcome)
+        return await self._at_governor(command, service, who)
+
+    # --- decisions --------------------------------------------------------------------------------
+
+    async def _close_item(self, command: Command, who: Identity) -> Answer:
+        asked: cmd.Accept | cmd.Reject
+        if command.kind == "accept":
+            asked = cmd.Accept(
+                id=command.id,
+                by=who.name,
+                item=command.item,
+                expect_version=command.expect_version,
+            )
+        else:
+            asked = cmd.Reject(id=command.id, by=who.name, item=command.item, reason=command.reason)
+        return await self._decide(asked, who.name, f"{command.kind} {command.item}")
+
+    async def _decide(
+        self, command: cmd.StartRun | cmd.Accept | cmd.Reject, by: str, what: str
+    ) -> Answer:
+        refused: Refused | None = None
+
+        def once(state: State) -> tuple[ev.Event, ...]:
+            nonlocal refused
+            if command.id in state.answers:
+                return ()
+            outcome = decide(state, command, self._clock())
+            if isinstance(outcome, Accepted):
+                return outcome.events
+            refused = outcome
+            return ()
+
+        try:
+            await self._ledger.record(once, actor=by, idem=command.id)
+        except Duplicate:
+            pass  # the same command came twice at once; the other one has the answer
+        except JournalError as error:
+            return WireRefused(
+                command.id,
+                "journal",
+                f"{error}. What adds risk is refused while it cannot be recorded.",
+                "Make room or unlock the journal; pause, take over and roll back still work.",
+            )
+        self._wake()
+        if refused is not None:
+            return await self._refuse(command.id, by, what, refused)
+        known = self._ledger.state.answers.get(command.id)
+        if known is None:
+            return WireRefused(command.id, "lost", "The answer is older than what is kept.")
+        return _answer(command.id, known)
+
+    async def _refuse(self, id: str, by: str, what: str, refused: Refused) -> Answer:
+        event = ev.CommandRefused(
+            command=id, by=by, what=what, code=refused.code, why=refused.why, todo=refused.todo
+        )
+
+        def once(state: State) -> tuple[ev.Event, ...]:
+            return () if id in state.answers else (event,)
+
+        # A refusal changes nothing, so it is also good unrecorded.
+        with contextlib.suppress(JournalError):
+            await self._ledger.record(once, actor=by, idem=id)
+        return WireRefused(id, refused.code, refused.why, refused.todo)
+
+    # --- names ------------------------------------------------------------------------------------
+
+    def _service(self, name: str) -> str | None:
+        names = [s.name for s in self._installation.services]
+        if not name and len(names) == 1:
+            return names[0]
+        return name if name in names else None
+
+    def _no_such_service(self, id: str, name: str) -> WireRefused:
+        names = ", ".join(s.name for s in self._installation.services)
+        return WireRefused(
+            id, "no_such_service", f"No service is called {name!r}.", f"Say one of: {names}."
+        )
+
+    def _live_commit(self, service: str) -> str:
+        """The commit that was promoted last, or empty."""
+        runs = self._ledger.state.runs.values()
+        promoted = [r for r in runs if r.service == service and r.outcome == "promoted"]
+        return promoted[-1].commit if promoted else ""
+
+
+def _answer(id: str, known: Answered) -> Answer:
+    if known.code:
+        return WireRefused(id, known.code, known.said, known.todo)
+    return Ack(id, known.seq, known.said)

@@ -1,0 +1,133 @@
+"""The one door from the edge to the backend, and the one place where rights are checked."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from typing import Literal, Protocol
+
+import msgspec
+
+from hatchway.edge import protocol
+from hatchway.edge.health import Health
+from hatchway.edge.identity import RIGHTS, Identity
+
+log = logging.getLogger("hatchway.edge")
+
+ANSWER_S = 30.0
+"""How long a command may go unanswered before its sender is told so, in seconds."""
+
+ID_MAX = 128
+REASON_MAX = 1000
+
+
+class StartRequest(msgspec.Struct, frozen=True):
+    """Start a run of a service's pipeline for a commit. `pace` divides the monitoring times.
+
+    `base` is the commit that is live; empty means the one that was promoted last.
+    """
+
+    id: str
+    service: str = ""
+    commit: str = ""
+    base: str = ""
+    mode: Literal["act", "recommend"] = "recommend"
+    pace: float = 1.0
+
+
+Request = protocol.Command | StartRequest
+Answer = protocol.Ack | protocol.Refused
+
+
+class Door(Protocol):
+    """What the backend does for people. Rights were checked before either is called.
+
+    The same id again must give the same answer, and must not do the thing twice.
+    """
+
+    async def command(self, command: protocol.Command, who: Identity) -> Answer:
+        """Do what a person asks."""
+
+    async def start(self, request: StartRequest, who: Identity) -> Answer:
+        """Start a run."""
+
+
+def kind_of(request: Request) -> str:
+    """The word for what is asked: a `CommandKind`, or "start"."""
+    return request.kind if isinstance(request, protocol.Command) else "start"
+
+
+def allowed(request: Request, who: Identity) -> protocol.Refused | None:
+    """The refusal when somebody may not ask for this; None when it may be asked."""
+    kind = kind_of(request)
+    right = "approve" if kind in ("accept", "reject") else kind
+    why = who.why_not(right)
+    if not why:
+        return None
+    if who.read_only:
+        todo = "connect without --read-only, or ask oncall"
+    else:
+        enough = " or ".join(sorted(RIGHTS[right]))
+        todo = f"ask somebody who is {enough}; roles are in hatchway.yaml under people"
+    return protocol.Refused(request.id, "not_allowed", why, todo)
+
+
+class Guard:
+    """Stands before a `Door`: every request of every socket goes through `answer`."""
+
+    def __init__(
+        self, door: Door, health: Health, tasks: asyncio.TaskGroup, answer_s: float = ANSWER_S
+    ) -> None:
+        """`tasks` owns the work, so that a client that leaves does not take its pause along."""
+        self._door = door
+        self._health = health
+        self._tasks = tasks
+        self._answer_s = answer_s
+
+    async def answer(self, request: Request, who: Identity) -> Answer:
+        """The one answer to a request; whatever goes wrong inside becomes a refusal."""
+        answer = await self._answer(request, who)
+        outcome = "ack" if isinstance(answer, protocol.Ack) else answer.code
+        self._health.answered(kind_of(request), outcome)
+        return answer
+
+    async def _answer(self, request: Request, who: Identity) -> Answer:
+        if len(request.id) > ID_MAX:
+            why = f"the id of a command has at most {ID_MAX} characters, this one {len(request.id)}"
+            return protocol.Refused(request.id[:ID_MAX], "bad_request", why, "use a shorter id")
+        refused = allowed(request, who)
+        if refused is not None:
+            return refused
+        request = _tidy(request)
+        work = self._tasks.create_task(self._work(request, who), name=f"command {request.id}")
+        await asyncio.wait({work}, timeout=self._answer_s)
+        if work.done() and not work.cancelled():
+            return work.result()
+        return protocol.Refused(
+            request.id,
+            "no_answer",
+            f"the backend took {kind_of(request)} in but did not finish it; it may still happen",
+            "look at the status, then send it again with the same id; to stop now, use --direct",
+        )
+
+    async def _work(self, request: Request, who: Identity) -> Answer:
+        try:
+            if isinstance(request, StartRequest):
+                return await self._door.start(request, who)
+            return await self._door.command(request, who)
+        except Exception as trouble:
+            log.exception("%s %s of %s failed", kind_of(request), request.id, who.name)
+            why = f"the backend failed at it: {type(trouble).__name__}: {trouble}"
+            todo = "look at the backend's log; to stop now, use --direct"
+            return protocol.Refused(request.id, "internal", why, todo)
+
+
+def _tidy(request: Request) -> Request:
+    """A request that can be told from others, and whose reason fits on a line of the audit."""
+    if not request.id:
+        # Two requests without an id are not the same request.
+        request = msgspec.structs.replace(request, id=secrets.token_hex(8))
+    if isinstance(request, protocol.Command) and len(request.reason) > REASON_MAX:
+        request = msgspec.structs.replace(request, reason=request.reason[: REASON_MAX - 1] + "…")
+    return request

@@ -1,0 +1,86 @@
+"""Events in words, for the audit tail. Pure."""
+
+from __future__ import annotations
+
+from hatchway.core import events as ev
+from hatchway.core.evolve import said_of_authority
+from hatchway.edge.protocol import AuditLine, Tone
+from hatchway.journal.port import Record
+
+
+def line_of(record: Record, event: ev.Event | ev.Unknown) -> AuditLine | None:
+    """One line for people, or None for an event that only machines need."""
+    said = _words(event)
+    if said is None:
+        return None
+    text, tone = said
+    return AuditLine(seq=record.seq, at=record.at, who=record.actor, text=text, tone=tone)
+
+
+def _words(event: ev.Event | ev.Unknown) -> tuple[str, Tone] | None:
+    match event:
+        case ev.RunStarted():
+            return (
+                f"run {event.run}: {event.service} {event.from_version} -> {event.to_version}, "
+                f"agent {'acts within policy' if event.mode == 'act' else 'recommends only'}",
+                "plain",
+            )
+        case ev.StageStarted() | ev.JobStarted() | ev.CapsuleArmed() | ev.Unknown():
+            return None
+        case ev.JobEnded():
+            if event.status == "passed":
+                return None
+            return f"{event.stage} / {event.job} {event.status}: {event.why}", "bad"
+        case ev.StageEnded():
+            tone: Tone = "good" if event.status == "passed" else "bad"
+            return f"{event.stage} {event.status}" + (f": {event.why}" if event.why else ""), tone
+        case ev.ReleaseRequested():
+            return (
+                f"release request: {len(event.changes)} commits, risk {event.risk}",
+                "warn" if event.risk != "LOW" else "plain",
+            )
+        case ev.ItemOpened():
+            what = "approval of the release" if event.type == "approval" else event.capability
+            return f"asked for {what}", "warn"
+        case ev.ItemClosed():
+            reason = f": {event.reason}" if event.reason else ""
+            return f"{_item(event.item)} {event.status}{reason}", "plain"
+        case ev.VerdictChanged():
+            tone = {"PASS": "good", "REGRESS": "bad"}.get(event.word, "warn")  # type: ignore[assignment]
+            return f"{event.word}: {event.headline}", tone
+        case ev.ProposalMade():
+            return _proposal(event)
+        case ev.EffectIntended():
+            return f"canary to {event.weight} % intended: {event.reason}", "plain"
+        case ev.EffectVerified():
+            return f"canary at {event.observed} %, read back", "plain"
+        case ev.EffectDiverged():
+            return f"the target is not where it should be: {event.why}", "bad"
+        case ev.EffectFenced():
+            return f"the governor refused ({event.code}): {event.why}", "warn"
+        case ev.StepEntered():
+            return None
+        case ev.RunHeld():
+            return f"held: {event.why}", "warn"
+        case ev.RunResumed():
+            return f"no longer held: {event.why}", "plain"
+        case ev.RunEnded():
+            tone = "good" if event.outcome == "promoted" else "bad"
+            return f"run {event.run} ended: {event.outcome.replace('_', ' ')}, {event.why}", tone
+        case ev.AuthorityChanged():
+            direct = " (direct, not through the backend)" if event.direct else ""
+            reason = f": {event.reason}" if event.reason else ""
+            return f"{said_of_authority(event)}{reason}{direct}", "warn"
+        case ev.CommandRefused():
+            return f"refused {event.what}: {event.why}", "warn"
+
+
+def _proposal(event: ev.ProposalMade) -> tuple[str, Tone]:
+    verb = {"auto": "does", "ask": "asks to", "deny": "may not"}[event.answer]
+    act = event.capability.replace("_", " ")
+    tone: Tone = "bad" if event.capability in ("rollback", "block_deploy") else "plain"
+    return f"{verb} {act}: {event.headline} ({event.why})", tone
+
+
+def _item(item: str) -> str:
+    return "approval" if ".approval." in item else "recommendation"
