@@ -1,1 +1,30 @@
-"""Statistics, pure: is the canary worse than stable? PASS, REGRESS, UNSURE or NO_DATA, and why."""
+"""Statistics, pure: is the canary worse than stable? PASS, REGRESS, UNSURE or NO_DATA, and why.
+
+state = new(JudgeConfig(metrics=service.metrics))
+state = raised(state, now, 5)
+state, verdict = judge(config, state, look, excludes=10)
+"""
+
+from .fold import judge
+from .look import Counts, Gauge, Latency, Look, Missing, Sample
+from .state import JudgeConfig, JudgeState, from_bytes, new, raised, to_bytes
+from .verdict import MetricVerdict, Verdict, Why
+
+__all__ = [
+    "Counts",
+    "Gauge",
+    "JudgeConfig",
+    "JudgeState",
+    "Latency",
+    "Look",
+    "MetricVerdict",
+    "Missing",
+    "Sample",
+    "Verdict",
+    "Why",
+    "from_bytes",
+    "judge",
+    "new",
+    "raised",
+    "to_bytes",
+]

@@ -1,0 +1,229 @@
+"""One look into the state: which bets each kind of metric makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp
+
+from msgspec import structs
+
+from hatchway.core.plan import MetricSpec
+
+from . import counts, latency
+from .counts import HEALTHY_TILTS, WORSE_TILTS, Arm, Stratum
+from .look import Counts, Gauge, Latency, Look, Missing, Sample
+from .state import (
+    CountsState,
+    Evidence,
+    GaugeState,
+    JudgeConfig,
+    JudgeState,
+    LatencyState,
+    MetricState,
+)
+from .wealth import Wealth, bet
+
+GUARD_RATIO = 5.0  # what a cold start may do: in warm-up only worse than this is bet against
+RECENT_S = 15.0  # memory of stable's own level
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all metrics share in one look."""
+
+    config: JudgeConfig
+    seconds: float
+    warming: bool
+    excludes: float
+    weight: int
+
+
+def observed(setting: Setting, spec: MetricSpec, state: MetricState, look: Look) -> MetricState:
+    """The metric's state after this look."""
+    sample: Sample = look.samples.get(spec.name) or Missing("no series")
+    seen: Evidence
+    match state.evidence, sample:
+        case CountsState() as evidence, Counts():
+            state = _traffic(setting, state, look.t, sample.canary[0], sample.stable[0])
+            down = spec.worse == "down"
+            seen = _counts(setting, evidence, sample, down=down)
+        case LatencyState() as evidence, Latency() if _well_formed(sample):
+            state = _traffic(setting, state, look.t, sum(sample.canary), sum(sample.stable))
+            seen = _latency(setting, spec, evidence, sample)
+        case GaugeState() as evidence, Gauge() if sample.canary or sample.stable:
+            state = structs.replace(state, heard=look.t, busy=look.t, trouble="", arm="")
+            seen = _gauge(spec, evidence, sample)
+        case _, Missing(why=why, arm=arm):
+            return structs.replace(state, trouble=why, arm=arm)
+        case _:
+            return structs.replace(state, trouble=f"not the data of a {spec.kind}", arm="")
+    return structs.replace(state, evidence=seen)
+
+
+def warming(config: JudgeConfig, state: JudgeState, at: float) -> bool:
+    """Whether `at` lies within the warm-up after the last raise."""
+    return state.raised is not None and at < state.raised + config.warmup_s - 1e-6
+
+
+def _traffic(setting: Setting, state: MetricState, t: float, n_c: int, n_s: int) -> MetricState:
+    busy, due = state.busy, state.due
+    share = min(0.99, max(0.01, setting.weight / 100))
+    if n_c > 0 and n_s > 0:
+        busy, due = t, (0.0, 0.0)
+    else:
+        due = (due[0] + n_s * share / (1 - share), due[1] + n_c * (1 - share) / share)
+    if busy is None:
+        busy = t
+    return structs.replace(state, heard=t, busy=busy, due=due, trouble="", arm="")
+
+
+def _counts(setting: Setting, state: CountsState, sample: Counts, *, down: bool) -> CountsState:
+    canary, stable = sample.canary, sample.stable
+    # Fewer conversions on the canary is more conversions on stable: the same test, arms swapped.
+    suspect, other = (stable, canary) if down else (canary, stable)
+    ratio = setting.config.r0_floor
+    worse = state.worse
+    if not setting.warming:
+        worse = _bet(setting, worse, counts.at_most(ratio, suspect, other), WORSE_TILTS)
+    sides = _sides(setting, (state.guard, state.healthy, state.better), suspect, other, ratio)
+    keep = exp(-setting.seconds / RECENT_S)
+    seconds, requests, events = state.recent
+    return CountsState(
+        worse,
+        *sides,
+        canary=_plus(state.canary, canary),
+        stable=_plus(state.stable, stable),
+        recent=(
+            seconds * keep + setting.seconds,
+            requests * keep + stable[0],
+            events * keep + stable[1],
+        ),
+    )
+
+
+def _sides(
+    setting: Setting,
+    wealth: tuple[Wealth, Wealth, Wealth],
+    suspect: Arm,
+    other: Arm,
+    ratio: float,
+) -> tuple[Wealth, Wealth, Wealth]:
+    """Guard, healthy and better after a look at two arms."""
+    guard, healthy, better = wealth
+    if setting.warming:
+        guard = _bet(setting, guard, counts.at_most(GUARD_RATIO, suspect, other), WORSE_TILTS)
+    else:
+        better = _bet(setting, better, counts.at_most(ratio, other, suspect), WORSE_TILTS)
+    bad = counts.at_least(setting.excludes, suspect, other)
+    return guard, _bet(setting, healthy, bad, HEALTHY_TILTS), better
+
+
+def _bet(
+    setting: Setting, wealth: Wealth, stratum: Stratum | None, tilts: tuple[float, ...]
+) -> Wealth:
+    if stratum is None:
+        return wealth
+    return bet(wealth, counts.gains(stratum, tilts, setting.config.phi_floor), setting.seconds)
+
+
+def _latency(
+    setting: Setting, spec: MetricSpec, state: LatencyState, sample: Latency
+) -> LatencyState:
+    config, bounds = setting.config, sample.bounds
+    none = (0,) * (len(bounds) + 1)
+    if bounds != state.bounds:  # other buckets than before: what was known does not fit them
+        state = structs.replace(state, bounds=bounds, known=none, at_canary=none, recent=none)
+    canary, stable, known = sample.canary, sample.stable, state.known
+    shift, tails = state.shift, state.tails
+    if not setting.warming:
+        gains = latency.shift_gains(
+            bounds, canary, stable, known, config.shift_floor, config.phi_floor
+        )
+        shift = shift if gains is None else bet(shift, gains, setting.seconds)
+        tails = tuple(
+            _tail(setting, tail, sample, known, q, tilts)
+            for tail, (q, tilts) in zip(tails, latency.TAILS, strict=True)
+        )
+    keep = exp(-setting.seconds / RECENT_S)
+    state = structs.replace(
+        state,
+        shift=shift,
+        tails=tails,
+        known=tuple(a + b for a, b in zip(known, stable, strict=True)),
+        at_canary=tuple(a + b for a, b in zip(state.at_canary, canary, strict=True)),
+        recent=tuple(a * keep + b for a, b in zip(state.recent, stable, strict=True)),
+    )
+    slow = latency.tail_bucket(known, spec.quantile)
+    if slow is None:
+        return state
+    at_canary, at_stable = latency.slower(canary, slow), latency.slower(stable, slow)
+    guard, healthy, better = _sides(
+        setting,
+        (state.guard, state.healthy, state.better),
+        at_canary,
+        at_stable,
+        config.tail_floor,
+    )
+    return structs.replace(
+        state,
+        guard=guard,
+        healthy=healthy,
+        better=better,
+        canary=_plus(state.canary, at_canary),
+        stable=_plus(state.stable, at_stable),
+    )
+
+
+def _tail(
+    setting: Setting,
+    wealth: Wealth,
+    sample: Latency,
+    known: tuple[int, ...],
+    q: float,
+    tilts: tuple[float, ...],
+) -> Wealth:
+    index = latency.tail_bucket(known, q)
+    if index is None:
+        return wealth
+    stratum = counts.at_most(
+        setting.config.tail_floor,
+        latency.slower(sample.canary, index),
+        latency.slower(sample.stable, index),
+    )
+    return _bet(setting, wealth, stratum, tilts)
+
+
+def _gauge(spec: MetricSpec, state: GaugeState, sample: Gauge) -> GaugeState:
+    canary, stable = _worst(spec, sample.canary), _worst(spec, sample.stable)
+    return GaugeState(
+        canary,
+        stable,
+        state.canary_out + 1 if out_of_bounds(spec, canary) else 0,
+        state.stable_out + 1 if out_of_bounds(spec, stable) else 0,
+    )
+
+
+def out_of_bounds(spec: MetricSpec, level: float | None) -> bool:
+    """Whether a gauge is beyond its hard limit, or a state is not 1."""
+    if level is None:
+        return False
+    if spec.kind == "state":
+        return level < 1
+    if spec.limit is None:
+        return False
+    return level > spec.limit if spec.worse == "up" else level < spec.limit
+
+
+def _worst(spec: MetricSpec, levels: tuple[float, ...]) -> float | None:
+    if not levels:
+        return None
+    return min(levels) if spec.kind == "state" or spec.worse == "down" else max(levels)
+
+
+def _plus(a: Arm, b: Arm) -> Arm:
+    return a[0] + b[0], a[1] + b[1]
+
+
+def _well_formed(sample: Latency) -> bool:
+    size = len(sample.bounds) + 1
+    return bool(sample.bounds) and len(sample.canary) == len(sample.stable) == size

@@ -1,0 +1,281 @@
+"""From the state after a look to the verdict: which word, which action, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hatchway.core.plan import MetricSpec
+
+from . import forecast, health, words
+from .bets import warming
+from .joint import Standing, joint, standing
+from .look import Look
+from .state import GaugeState, JudgeConfig, JudgeState, MetricState
+from .verdict import Action, MetricVerdict, MetricWord, Verdict, Why, Word
+
+TOP = 1e12  # figures beyond this say nothing more
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One metric with everything the conclusion needs to know of it."""
+
+    spec: MetricSpec
+    state: MetricState
+    at: Standing
+    word: MetricWord
+    trouble: str
+    blind_s: float
+    over: bool  # the canary is beyond its limit
+
+    @property
+    def judged(self) -> bool:
+        return self.spec.judged
+
+    @property
+    def statistical(self) -> bool:
+        return not isinstance(self.state.evidence, GaugeState)
+
+
+def concluded(config: JudgeConfig, state: JudgeState, look: Look) -> Verdict:
+    """The verdict for the state after `look`."""
+    rows = tuple(
+        _row(config, state, spec, metric, look)
+        for spec, metric in zip(config.metrics, state.metrics, strict=True)
+    )
+    e, lead = joint(config, state)
+    healthy = health.stable_healthy(config, state, look)
+    ahead = _forecast(config, state, rows, e)
+    word, action, headline = _word(config, state, look, rows, e, lead, healthy, ahead)
+    return Verdict(
+        word=word,
+        action=action,
+        at=look.t,
+        headline=headline,
+        why=_reasons(config, state, rows, lead, healthy, ahead if word == "UNSURE" else None),
+        metrics=tuple(_shown(row) for row in rows),
+        e=min(e, TOP),
+        forecast_s=ahead if word == "UNSURE" else None,
+        confidence=_confidence(word, rows, max(e, state.peak) if word == "REGRESS" else e),
+        stable_healthy=healthy,
+        blind_for_s=max(
+            (health.blind_for(row.state, state, look) for row in rows if row.judged), default=0.0
+        ),
+    )
+
+
+def _row(
+    config: JudgeConfig, state: JudgeState, spec: MetricSpec, metric: MetricState, look: Look
+) -> _Row:
+    at = standing(metric.evidence)
+    blind = health.trouble(config, state, metric, look)
+    word: MetricWord = "UNSURE"
+    if blind:
+        word = "no data"
+    elif at.e >= config.hold_at:
+        word = "worse"
+    elif at.better >= config.hold_at:
+        word = "better"
+    elif _is_healthy(config, at):
+        word = "same"
+    over = not blind and health.canary_over(spec, metric)
+    if isinstance(metric.evidence, GaugeState) and not blind:
+        word = "worse" if over and metric.evidence.stable_out == 0 else "same"
+        if metric.heard is None:
+            word = "no data"
+    return _Row(spec, metric, at, word, blind[0] if blind else "", blind[1] if blind else 0.0, over)
+
+
+def _is_healthy(config: JudgeConfig, at: Standing) -> bool:
+    # Once excluded stays excluded in this step, unless later data speak against it.
+    return at.healthy_peak >= config.healthy_at and at.healthy_now >= 1.0
+
+
+def _word(
+    config: JudgeConfig,
+    state: JudgeState,
+    look: Look,
+    rows: tuple[_Row, ...],
+    e: float,
+    lead: int,
+    healthy: bool | None,
+    ahead: float | None,
+) -> tuple[Word, Action, str]:
+    """The word, the action and the headline; the first rule that fits decides."""
+    judged = [row for row in rows if row.judged]
+    blind = [row for row in judged if row.trouble]
+    over = [row for row in judged if row.over]
+    enough = max(e, state.peak if state.peak >= config.rollback_at else 0.0) >= config.rollback_at
+    if healthy is False:
+        stable = next(
+            row for row in rows if not row.spec.shared and health.stable_over(row.spec, row.state)
+        )
+        both = " on both arms" if e < config.hold_at else " on stable, and canary looks worse still"
+        return "UNSURE", "hold", f"not ours: {stable.spec.label} beyond the limit{both}"
+    if enough and lead >= 0 and not rows[lead].trouble:
+        return "REGRESS", "rollback", _line(rows[lead], state.excludes, worse=True)
+    if blind:
+        row = blind[0]
+        known = ", canary was worse before" if enough else ""
+        said = f"blind for {words.duration(row.blind_s)}: {row.spec.label}: {row.trouble}{known}"
+        return "NO_DATA", "hold", said
+    if not judged:
+        return "NO_DATA", "hold", "no metric is judged: nothing can be said of the canary"
+    if e >= config.hold_at:
+        return "UNSURE", "hold", f"looks worse, not certain: {_line(rows[lead], state.excludes)}"
+    if over:
+        return "UNSURE", "hold", f"{over[0].spec.label} beyond its limit on canary"
+    if any(row.state.heard is None for row in judged):
+        return "UNSURE", "none", "waiting for the first data"
+    if warming(config, state, look.t) and state.raised is not None:
+        left = words.duration(state.raised + config.warmup_s - look.t)
+        return "UNSURE", "none", f"warming up at {look.weight}%: {left} left"
+    open_rows = [row for row in judged if row.statistical and not _is_healthy(config, row.at)]
+    if not open_rows:
+        return "PASS", "none", f"no harm seen: {state.excludes:g}x worse is excluded"
+    names = ", ".join(row.spec.label for row in open_rows)
+    when = f"about {words.duration(ahead)}" if ahead is not None else "unknown time"
+    return "UNSURE", "none", f"too little to tell yet on {names}: {when} to go at this traffic"
+
+
+def _line(row: _Row, excludes: float, *, worse: bool = False) -> str:
+    word: MetricWord = "worse" if worse else row.word
+    end = words.conclusion(row.spec, row.state, row.at, word, excludes)
+    return f"{words.figures(row.spec, row.state, row.at)}: {end}"
+
+
+def _reasons(
+    config: JudgeConfig,
+    state: JudgeState,
+    rows: tuple[_Row, ...],
+    lead: int,
+    healthy: bool | None,
+    ahead: float | None,
+) -> tuple[Why, ...]:
+    """Worrying first, then what is not known, then what is well."""
+    found = [why for row in rows if (why := _reason(row, state.excludes)) is not None]
+    if healthy is None:
+        found.append(Why("?", "whether stable itself is well is not known"))
+    if ahead is not None:
+        found.append(
+            Why("?", f"enough data in about {words.duration(ahead)} at this traffic",
+                numbers={"forecast_s": ahead})
+        )  # fmt: skip
+    order = {"-": 0, "?": 1, "+": 2}
+    found.sort(key=lambda why: order[why.sign])
+    if lead >= 0:
+        found.append(
+            Why(
+                "?",
+                f"margins are configured, not measured (too few instances): {config.r0_floor:g}x,"
+                f" clumping {config.phi_floor:g}",
+                numbers={"r0": config.r0_floor, "phi": config.phi_floor},
+            )
+        )
+    return tuple(found)
+
+
+def _reason(row: _Row, excludes: float) -> Why | None:
+    spec = row.spec
+    if row.trouble:
+        text = f"{spec.label}: {row.trouble}, for {words.duration(row.blind_s)}"
+        return Why("-" if row.judged else "?", text, spec.name, {"blind_s": row.blind_s})
+    stable_over = bool(health.stable_over(spec, row.state))
+    if isinstance(row.state.evidence, GaugeState):
+        return _gauge_reason(row, row.state.evidence, stable_over=stable_over)
+    numbers = {
+        "e": min(row.at.e, TOP),
+        "healthy_e": min(row.at.healthy_peak, TOP),
+        "canary_n": float(row.at.canary[0]),
+        "canary_events": float(row.at.canary[1]),
+        "stable_n": float(row.at.stable[0]),
+        "stable_events": float(row.at.stable[1]),
+    }
+    text = _line(row, excludes)
+    if stable_over:
+        return Why("-", f"{text}; stable itself is beyond the limit: not ours", spec.name, numbers)
+    if row.over:
+        return Why("-", f"{text}; beyond its limit on canary", spec.name, numbers)
+    signs = {"worse": "-", "same": "+", "better": "+"}
+    sign = signs.get(row.word, "?")
+    return Why("-" if sign == "-" else "+" if sign == "+" else "?", text, spec.name, numbers)
+
+
+def _gauge_reason(row: _Row, gauge: GaugeState, *, stable_over: bool) -> Why | None:
+    spec = row.spec
+    if row.state.heard is None or not (gauge.canary_out or gauge.stable_out):
+        return None
+    numbers = {
+        name: level
+        for name, level in (("canary", gauge.canary), ("stable", gauge.stable))
+        if level is not None
+    }
+    is_ = "DOWN" if spec.kind == "state" else f"beyond the limit of {spec.limit:g}"
+    if stable_over or (spec.shared and gauge.stable_out):
+        where = "on both arms" if gauge.canary_out else "on stable"
+        return Why("-", f"{spec.label} {is_} {where}: not ours", spec.name, numbers)
+    if gauge.canary_out and not gauge.stable_out:
+        return Why("-", f"{spec.label} {is_} on canary alone", spec.name, numbers)
+    return None
+
+
+def _forecast(
+    config: JudgeConfig, state: JudgeState, rows: tuple[_Row, ...], e: float
+) -> float | None:
+    """Expected seconds to an answer: until all is healthy, or until a regression is certain."""
+    waits: list[float | None] = []
+    for row in rows:
+        if not (row.judged and row.statistical) or _is_healthy(config, row.at):
+            continue
+        suspect, other = row.at.canary, row.at.stable
+        if row.spec.worse == "down":
+            suspect, other = other, suspect
+        waits.append(
+            forecast.seconds_to(
+                suspect, other, state.step_s,
+                ratio=max(state.excludes, 1.01), threshold=config.healthy_at,
+                now=row.at.healthy_now, phi=config.phi_floor,
+            )
+        )  # fmt: skip
+    known = [wait for wait in waits if wait is not None]
+    if e > 3 or len(known) < len(waits):
+        worst = [_to_regress(config, state, row, e) for row in rows if row.judged]
+        return min((wait for wait in worst if wait is not None), default=None)
+    return max(known, default=None)
+
+
+def _to_regress(config: JudgeConfig, state: JudgeState, row: _Row, e: float) -> float | None:
+    if not row.statistical or row.at.e < 3:
+        return None
+    suspect, other = row.at.canary, row.at.stable
+    if row.spec.worse == "down":
+        suspect, other = other, suspect
+    return forecast.seconds_to(
+        suspect, other, state.step_s,
+        ratio=config.r0_floor, threshold=config.rollback_at, now=e, phi=config.phi_floor,
+    )  # fmt: skip
+
+
+def _confidence(word: Word, rows: tuple[_Row, ...], e: float) -> float:
+    judged = [row.at.healthy_peak for row in rows if row.judged and row.statistical]
+    healthy = min(judged, default=1.0)
+    if word == "NO_DATA":
+        return 0.0
+    if word == "REGRESS":
+        return 1.0 - 1.0 / max(e, 1.0)
+    if word == "PASS":
+        return 1.0 - 1.0 / max(healthy, 1.0)
+    return 1.0 - 1.0 / max(e, healthy, 1.0)
+
+
+def _shown(row: _Row) -> MetricVerdict:
+    return MetricVerdict(
+        name=row.spec.name,
+        word=row.word,
+        e=min(row.at.e, TOP),
+        healthy_e=min(row.at.healthy_peak, TOP),
+        n=row.at.canary[0],
+        stable=row.at.stable,
+        canary=row.at.canary,
+        trouble=row.trouble,
+    )

@@ -1,0 +1,74 @@
+"""From metrics to one figure, and which metric carries it.
+
+The joint evidence is the weighted mean of the metrics' evidence: a fair bet again, whatever hangs
+together between them, and above each one's own share of it. Being healthy needs every metric.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from . import latency
+from .counts import Arm
+from .state import CountsState, Evidence, GaugeState, JudgeConfig, JudgeState, LatencyState
+from .wealth import Wealth, total
+
+GUARD_SHARE = 0.15  # of the wealth bets in warm-up
+
+
+class Standing(Struct, frozen=True):
+    """Where one metric stands: evidence now, the highest for healthy, and this step's sums."""
+
+    e: float
+    healthy_now: float
+    healthy_peak: float
+    better: float
+    canary: Arm
+    stable: Arm
+
+
+def standing(evidence: Evidence) -> Standing:
+    """The figures of one metric; a gauge has no evidence, only limits."""
+    match evidence:
+        case CountsState():
+            main = total(evidence.worse)
+        case LatencyState():
+            tails = zip(evidence.tails, latency.TAIL_SHARE, strict=True)
+            main = latency.SHIFT_SHARE * total(evidence.shift)
+            main += sum(share * total(tail) for tail, share in tails)
+        case GaugeState():
+            return Standing(1.0, 1.0, 1.0, 1.0, (0, 0), (0, 0))
+    return Standing(
+        (1 - GUARD_SHARE) * main + GUARD_SHARE * total(evidence.guard),
+        total(evidence.healthy),
+        _peak(evidence.healthy),
+        total(evidence.better),
+        evidence.canary,
+        evidence.stable,
+    )
+
+
+def weights(config: JudgeConfig) -> tuple[float, ...]:
+    """Each metric's share of the joint evidence; 0 for gauges and for what is only watched."""
+    raw = [
+        spec.weight if spec.judged and spec.kind in ("counts", "latency") else 0.0
+        for spec in config.metrics
+    ]
+    whole = sum(raw)
+    return tuple(weight / whole if whole else 0.0 for weight in raw)
+
+
+def joint(config: JudgeConfig, state: JudgeState) -> tuple[float, int]:
+    """The joint evidence now, and the index of the metric that adds most to it (-1: none)."""
+    shares = weights(config)
+    parts = [
+        share * standing(metric.evidence).e if share else 0.0
+        for share, metric in zip(shares, state.metrics, strict=True)
+    ]
+    if not any(shares):
+        return 1.0, -1
+    return sum(parts), max(range(len(parts)), key=parts.__getitem__)
+
+
+def _peak(wealth: Wealth) -> float:
+    return max(wealth.peak, 1.0)

@@ -1,0 +1,97 @@
+"""Latency on buckets: a shift of the whole distribution, and its tail.
+
+The shift: standardised log-latencies, and Hoeffding's theorem 4 (1963) for sampling without
+replacement from what both arms had in the look, so that a common cause cancels. The tail:
+requests slower than a quantile of stable are events, judged like errors.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import exp, log, sqrt
+
+from .quantile import bucket_of
+
+SHIFT_TILTS = (0.15, 0.4, 1.0)
+TAILS = ((0.95, (1.5, 3.0)), (0.99, (2.0, 6.0)), (0.999, (5.0, 30.0)))
+TAIL_SHARE = (0.15, 0.2, 0.25)  # of the wealth; the shift has the rest
+SHIFT_SHARE = 0.4
+CLIP = 4.0
+ENOUGH = 100  # requests of stable before its middle and spread are known
+
+Buckets = tuple[int, ...]
+
+
+def middles(bounds: tuple[float, ...]) -> tuple[float, ...]:
+    """ln of the geometric middle of each bucket, the one above the last bound included."""
+    edges = [max(bound, 1e-9) for bound in bounds]
+    inner = (0.5 * (log(low) + log(high)) for low, high in pairwise(edges))
+    return (log(edges[0]) - 0.35, *inner, log(edges[-1]) + 0.35)
+
+
+def shift_gains(
+    bounds: tuple[float, ...],
+    canary: Buckets,
+    stable: Buckets,
+    known: Buckets,
+    tolerance: float,
+    phi: float,
+) -> tuple[float, ...] | None:
+    """ln e of each tilt against "the canary is slower by at most `tolerance`" (0.2: 20 %).
+
+    `known` is what stable had before this look; None when that is too little, or an arm is empty.
+    """
+    n, m = sum(canary), sum(stable)
+    scale = _scale(bounds, known)
+    if scale is None or n == 0 or m == 0:
+        return None
+    mids, mean, spread = scale
+    allowed = log(1.0 + tolerance)
+    at_canary = [
+        (count, _clip((x - mean) / spread)) for x, count in zip(mids, canary, strict=True) if count
+    ]
+    at_stable = [
+        (count, _clip((x + allowed - mean) / spread))
+        for x, count in zip(mids, stable, strict=True)
+        if count
+    ]
+    moved = sum(count * z for count, z in at_canary)
+    gains = []
+    for tilt in SHIFT_TILTS:
+        pooled = sum(count * exp(tilt * z) for count, z in at_canary)
+        pooled += sum(count * exp(tilt * z) for count, z in at_stable)
+        gains.append((tilt * moved - n * log(pooled / (n + m))) / phi)
+    return tuple(gains)
+
+
+def tail_bucket(known: Buckets, q: float) -> int | None:
+    """The last bucket that is not slow: slower ones lie beyond stable's q-quantile.
+
+    None when stable had too few requests to know, or when no bucket is left above.
+    """
+    if sum(known) * (1.0 - q) < 5:
+        return None
+    index = bucket_of(known, q)
+    return None if index is None or index >= len(known) - 1 else index
+
+
+def slower(counts: Buckets, index: int) -> tuple[int, int]:
+    """Requests, and those of them above bucket `index`."""
+    return sum(counts), sum(counts[index + 1 :])
+
+
+def _scale(
+    bounds: tuple[float, ...], known: Buckets
+) -> tuple[tuple[float, ...], float, float] | None:
+    n = sum(known)
+    if n < ENOUGH or not bounds:
+        return None
+    mids = middles(bounds)
+    mean = sum(count * x for x, count in zip(mids, known, strict=True)) / n
+    square = sum(count * (x - mean) ** 2 for x, count in zip(mids, known, strict=True)) / n
+    # All in one bucket says the buckets are wide, not that the latency is constant.
+    return mids, mean, max(sqrt(square), 0.25)
+
+
+def _clip(z: float) -> float:
+    return max(-CLIP, min(CLIP, z))

@@ -1,0 +1,184 @@
+"""What the judge remembers between looks: a few hundred bytes a metric, as msgpack."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from hatchway.core.plan import MetricSpec
+
+from .counts import Arm
+from .latency import TAILS
+from .wealth import Wealth, released
+
+EARLY = Wealth(due=0.9)  # PASS evidence begins with most of its wealth: each step is short
+
+
+class JudgeConfig(Struct, frozen=True, kw_only=True):
+    """What is judged and how sure one must be.
+
+    With one instance an arm nobody can measure how much instances differ by themselves, so
+    margins are configured: odds of an event up to `r0_floor` times stable's are not called worse,
+    evidence is divided by `phi_floor` (events that come in clumps), a latency shift up to
+    `shift_floor` (0.2: 20 %) and a tail up to `tail_floor` times stable's are not called worse.
+    """
+
+    metrics: tuple[MetricSpec, ...]
+    hold_at: float = 20.0
+    rollback_at: float = 100.0
+    healthy_at: float = 20.0
+    warmup_s: float = 10.0
+    r0_floor: float = 1.5
+    phi_floor: float = 1.5
+    shift_floor: float = 0.2
+    tail_floor: float = 2.0
+    blind_after_s: float = 3.0  # without data of a judged metric
+    quiet_after_s: float = 30.0  # without a request on either arm
+
+
+class CountsState(Struct, frozen=True, array_like=True, tag="c"):
+    """Evidence from events among requests. `canary` and `stable` are sums of this step."""
+
+    worse: Wealth = Wealth()
+    guard: Wealth = Wealth()  # bets in warm-up only, and only on something very bad
+    healthy: Wealth = EARLY
+    better: Wealth = Wealth()
+    canary: Arm = (0, 0)
+    stable: Arm = (0, 0)
+    recent: tuple[float, float, float] = (0.0, 0.0, 0.0)  # stable: seconds, requests, events
+
+
+class LatencyState(Struct, frozen=True, array_like=True, tag="l"):
+    """Evidence from latency buckets. `known` is all of stable so far, the rest as above."""
+
+    shift: Wealth = Wealth()
+    tails: tuple[Wealth, ...] = (Wealth(),) * len(TAILS)
+    guard: Wealth = Wealth()
+    healthy: Wealth = EARLY
+    better: Wealth = Wealth()
+    canary: Arm = (0, 0)
+    stable: Arm = (0, 0)
+    bounds: tuple[float, ...] = ()
+    known: tuple[int, ...] = ()
+    at_canary: tuple[int, ...] = ()
+    recent: tuple[float, ...] = ()  # stable
+
+
+class GaugeState(Struct, frozen=True, array_like=True, tag="g"):
+    """Levels as last read, and for how many looks in a row each arm was out of bounds."""
+
+    canary: float | None = None
+    stable: float | None = None
+    canary_out: int = 0
+    stable_out: int = 0
+
+
+Evidence = CountsState | LatencyState | GaugeState
+
+
+class MetricState(Struct, frozen=True, array_like=True):
+    """One metric: its evidence and how fresh its data are.
+
+    `heard` is the time of the newest data, `busy` of the newest look in which each arm had
+    requests. `due` is how many requests (canary, stable) should have come since, by the weight.
+    """
+
+    evidence: Evidence
+    heard: float | None = None
+    busy: float | None = None
+    due: tuple[float, float] = (0.0, 0.0)
+    trouble: str = ""
+    arm: str = ""
+
+
+class JudgeState(Struct, frozen=True, array_like=True):
+    """Everything. `raised` is when the weight last went up; `peak` the highest joint evidence."""
+
+    metrics: tuple[MetricState, ...]
+    raised: float | None = None
+    began: float | None = None
+    weight: int = 0
+    excludes: float = 0.0
+    peak: float = 0.0
+    held: bool = False
+    step_s: float = 0.0  # seconds of data in this step
+
+
+def new(config: JudgeConfig) -> JudgeState:
+    """The state before the first look."""
+    kinds = {"counts": CountsState, "latency": LatencyState, "gauge": GaugeState}
+    return JudgeState(
+        tuple(MetricState(kinds.get(spec.kind, GaugeState)()) for spec in config.metrics)
+    )
+
+
+def raised(state: JudgeState, t: float, weight: int) -> JudgeState:
+    """The state after the canary's share went up at `t`.
+
+    Warm-up begins, fresh wealth enters the search for a regression, and the evidence for PASS
+    starts again: it was about another share. Evidence of a regression goes on.
+    """
+    metrics = tuple(
+        msgspec.structs.replace(metric, evidence=_raised(metric.evidence))
+        for metric in state.metrics
+    )
+    return msgspec.structs.replace(state, metrics=metrics, raised=t, weight=weight, step_s=0.0)
+
+
+def healthy_again(state: JudgeState) -> JudgeState:
+    """The state with the evidence for PASS started again, and nothing else changed."""
+    metrics = tuple(
+        msgspec.structs.replace(metric, evidence=_restarted(metric.evidence))
+        for metric in state.metrics
+    )
+    return msgspec.structs.replace(state, metrics=metrics)
+
+
+def to_bytes(state: JudgeState) -> bytes:
+    """The state as msgpack; the same state always gives the same bytes."""
+    return _encoder.encode(state)
+
+
+def from_bytes(data: bytes) -> JudgeState:
+    """The state again; `msgspec.DecodeError` when the bytes are none."""
+    return _decoder.decode(data)
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(JudgeState)
+
+
+def _raised(evidence: Evidence) -> Evidence:
+    match evidence:
+        case CountsState():
+            return msgspec.structs.replace(
+                evidence,
+                worse=released(evidence.worse),
+                guard=released(evidence.guard),
+                better=released(evidence.better),
+                healthy=EARLY,
+                canary=(0, 0),
+                stable=(0, 0),
+            )
+        case LatencyState():
+            return msgspec.structs.replace(
+                evidence,
+                shift=released(evidence.shift),
+                tails=tuple(released(tail) for tail in evidence.tails),
+                guard=released(evidence.guard),
+                better=released(evidence.better),
+                healthy=EARLY,
+                canary=(0, 0),
+                stable=(0, 0),
+                at_canary=(0,) * len(evidence.at_canary),
+            )
+        case GaugeState():
+            return evidence
+
+
+def _restarted(evidence: Evidence) -> Evidence:
+    match evidence:
+        case CountsState() | LatencyState():
+            return msgspec.structs.replace(evidence, healthy=EARLY)
+        case GaugeState():
+            return evidence

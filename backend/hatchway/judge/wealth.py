@@ -1,0 +1,61 @@
+"""Wealth that bets against "the canary is no worse" and may be read at every look.
+
+A mixture of e-processes, one per tilt, with a reserve that enters later so that a late
+regression is not found late because of quiet hours before it. If the hypothesis holds, the
+chance that the total ever reaches 1/a is at most a, for any number of looks (Ville 1939).
+"""
+
+from __future__ import annotations
+
+from math import exp, log, log1p
+
+from msgspec import Struct, structs
+
+BURST_NATS = 2.0
+"""The most one second of data may add. One stall of one process hits many requests at once and is
+one fact, not many; capping an e-value keeps it valid and asks that trouble lasts some seconds."""
+
+TRICKLE = 0.001  # of the reserve put into play each second, besides the releases
+_TOP = 300.0  # of the logarithm: sums of exponentials must not overflow
+
+
+class Wealth(Struct, frozen=True, array_like=True):
+    """Logarithms of the wealth on each tilt, and the reserve (of 1) that is not in play yet.
+
+    `due` is the share of the reserve that the next bet puts into play. `peak` is the highest
+    total so far.
+    """
+
+    logs: tuple[float, ...] = ()
+    reserve: float = 1.0
+    due: float = 0.5
+    peak: float = 1.0
+
+
+def released(wealth: Wealth, share: float = 0.5) -> Wealth:
+    """The same wealth, with `share` of the reserve entering at the next bet."""
+    return structs.replace(wealth, due=share)
+
+
+def bet(wealth: Wealth, gains: tuple[float, ...], seconds: float) -> Wealth:
+    """Wealth after one look; `gains` are ln e of each tilt, `seconds` the length of the look."""
+    cap = BURST_NATS * max(1.0, seconds)
+    entering = wealth.reserve * (wealth.due or min(0.5, TRICKLE * seconds))
+    start = log(max(entering, 1e-300) / len(gains))
+    before = wealth.logs or (-_TOP,) * len(gains)
+    logs = tuple(
+        min(_TOP, _logaddexp(old, start) + min(gain, cap))
+        for old, gain in zip(before, gains, strict=True)
+    )
+    reserve = wealth.reserve - entering
+    return Wealth(logs, reserve, 0.0, max(wealth.peak, sum(map(exp, logs)) + reserve))
+
+
+def total(wealth: Wealth) -> float:
+    """The evidence against the hypothesis now: 1 at the start, large when it looks wrong."""
+    return sum(map(exp, wealth.logs)) + wealth.reserve
+
+
+def _logaddexp(a: float, b: float) -> float:
+    high, low = (a, b) if a > b else (b, a)
+    return high + log1p(exp(low - high))

@@ -1,0 +1,99 @@
+"""Evidence in words that a tired person can act on. Everything here is generated, never free."""
+
+from __future__ import annotations
+
+from math import floor, log10
+
+from hatchway.core.plan import MetricSpec
+
+from .counts import Arm
+from .joint import Standing
+from .quantile import quantile
+from .state import LatencyState, MetricState
+from .verdict import MetricWord
+
+
+def duration(seconds: float) -> str:
+    """40 s, 3 min, 5 h, 2 days."""
+    if seconds < 120:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 120 * 60:
+        return f"{round(seconds / 60)} min"
+    if seconds < 48 * 3600:
+        return f"{round(seconds / 3600)} h"
+    return f"{round(seconds / 86400)} days"
+
+
+def chance(e: float) -> str:
+    """How rarely chance alone gives evidence `e`: "1 in 250 by chance", two figures, below."""
+    if e >= 1_000_000:
+        return "less than 1 in 1,000,000 by chance"
+    size = 10 ** max(0, floor(log10(e)) - 1)
+    return f"1 in {floor(e / size) * size:,.0f} by chance"
+
+
+def percent(arm: Arm) -> str:
+    """The share of events: 0.50%, 1.2%, 14%."""
+    share = 100.0 * arm[1] / arm[0] if arm[0] else 0.0
+    return f"{share:.2f}%" if share < 1 else f"{share:.1f}%" if share < 10 else f"{share:.0f}%"
+
+
+def times(a: Arm, b: Arm) -> str:
+    """How many times more often events come in `a` than in `b`: 20x, 1.4x."""
+    if not (a[0] and b[0] and b[1]):
+        return "none on the other arm"
+    ratio = a[1] * b[0] / (b[1] * a[0])
+    return f"{ratio:.0f}x" if ratio >= 3 else f"{ratio:.1f}x"
+
+
+def figures(spec: MetricSpec, metric: MetricState, at: Standing) -> str:
+    """The metric on both arms in this step: "errors 2 of 122 on canary against 0.50% on stable"."""
+    if isinstance(metric.evidence, LatencyState):
+        slow = _ms(metric.evidence, metric.evidence.at_canary, spec.quantile)
+        usual = _ms(metric.evidence, metric.evidence.recent, spec.quantile)
+        return f"{spec.label} {slow} on canary against {usual} on stable"
+    (n, events), others = at.canary, at.stable
+    if n == 0:
+        return f"{spec.label}: no requests on canary yet"
+    if spec.worse == "down" or spec.shown_as == "per_minute":
+        share = 100.0 * others[1] / others[0] if others[0] else 0.0
+        against = f"{share:.2g} in 100 on stable"
+        return f"{spec.label} {events} in {n} requests on canary against {against}"
+    return f"{spec.label} {events} of {n} on canary against {percent(others)} on stable"
+
+
+def conclusion(
+    spec: MetricSpec, metric: MetricState, at: Standing, word: MetricWord, excludes: float
+) -> str:
+    """What the figures mean, after the colon."""
+    latency = isinstance(metric.evidence, LatencyState)
+    if word == "worse":
+        if latency:
+            return f"slower, {chance(at.e)}"
+        if spec.worse == "down":
+            return f"{_fewer(at)}, {chance(at.e)}"
+        return f"{times(at.canary, at.stable)}, {chance(at.e)}"
+    if word == "better":
+        return f"better than stable, {chance(at.better)}"
+    if word == "same":
+        return f"{excludes:g}x worse is excluded"
+    if at.canary[1] + at.stable[1] == 0:
+        return "nothing to compare yet"
+    suspect, other = (at.stable, at.canary) if spec.worse == "down" else (at.canary, at.stable)
+    if suspect[1] * other[0] > 1.2 * other[1] * suspect[0]:
+        return "could be chance"
+    return "no sign of harm, too little to be sure"
+
+
+def _fewer(at: Standing) -> str:
+    if at.canary[1] == 0:
+        return "none came"
+    return f"{times(at.stable, at.canary)} fewer"
+
+
+def _ms(evidence: LatencyState, seen: tuple[int, ...] | tuple[float, ...], q: float) -> str:
+    level = quantile(evidence.bounds, seen, q)
+    if level is None:
+        return "unknown"
+    above = level >= evidence.bounds[-1]
+    return f"{'over ' if above else ''}{level * 1000:.0f} ms"
