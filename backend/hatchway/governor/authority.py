@@ -1,0 +1,361 @@
+"""Who is in control of a service, and what its canary's share shall be: pure, no I/O, no clock.
+
+`decide(state, request, now, seq)` answers every request. The caller makes the effects true in the
+order in which they are given. What holds whatever happens:
+
+- the epoch never falls, and every change of authority raises it;
+- while held (`paused`), `desired` never rises; only `release` gives control back to the agent;
+- a stop undoes what was not confirmed yet: `desired` goes back to the last confirmed share, so
+  that nothing of an older epoch stands after the stop was acknowledged.
+
+Shares are percent of the traffic (0..100), times seconds since the epoch (UTC).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+TYPE_CHECKING = False  # the real one lives in typing, which costs half a megabyte
+if TYPE_CHECKING:
+    from typing import Any, Literal
+
+    Mode = Literal["agent", "paused", "person"]
+    # What is done about a target that has more than `desired`:
+    # none: it is reported; apply: driven down until seen once, a stop cancels it;
+    # until_seen: driven down until seen once, nothing cancels it; latched: for as long as it lasts.
+    Ceiling = Literal["none", "apply", "until_seen", "latched"]
+    Verb = Literal["pause", "takeover", "rollback", "release"]
+    Doc = dict[str, Any]
+
+REMEMBERED = 128
+"""How many apply keys and how many stop ids are kept for replays."""
+
+DEAD_MAN = "dead-man"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An apply that was accepted. `observed` is what the target showed when it was confirmed."""
+
+    key: str
+    canary: int
+    observed: Doc | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A change of authority that was answered."""
+
+    op: str
+    id: str
+    answer: Doc
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """The durable state of one service. `agent_may_write` comes from the configuration."""
+
+    service: str
+    epoch: int = 1
+    mode: Mode = "agent"
+    holder: str = ""
+    since: float = 0.0
+    reason: str = ""
+    desired: int | None = None  # None until the target was seen for the first time
+    confirmed: int | None = None  # the last share that was both desired and read back
+    ceiling: Ceiling = "none"
+    capsule: Doc | None = None
+    leased: bool = False  # a lease was taken once: the dead-man is armed
+    agent_writes: int = 0
+    person_writes: int = 0
+    system_writes: int = 0
+    keys: tuple[Key, ...] = ()
+    stops: tuple[Stopped, ...] = ()
+    agent_may_write: bool = True
+
+
+# --- requests -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Pause, takeover, rollback or release. `by` is who it is for, `uid` who was at the socket."""
+
+    op: Verb
+    id: str
+    by: str
+    uid: int = -1
+    reason: str = ""
+    direct: bool = False
+    tty: str = ""
+    claimed: str = ""  # a name the peer gave itself and may not
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Bring the canary to `canary` percent. The same `key` again is the same apply."""
+
+    epoch: int
+    key: str
+    canary: int
+    kind: Literal["agent", "person", "system"]
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """Store the rollback capsule."""
+
+    capsule: Doc
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The backend lives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """The backend has not renewed its lease for `after_s` seconds."""
+
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The target was read: the canary's share. `key` when this was the read-back of an apply."""
+
+    canary: int
+    seen: Doc
+    key: str = ""
+
+
+Request = Stop | Apply | Arm | Lease | Lapse | Observed
+
+
+# --- effects ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """The new state must be durable before anything else happens. `adds_risk`: or not at all."""
+
+    adds_risk: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """This line must be in the spool, durably, before the answer is given."""
+
+    entry: Doc
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """The target must be brought to `desired`; answer when it was read back. `key` of an apply."""
+
+    key: str = ""
+
+
+Effect = Save | Spool | Drive
+Decision = tuple[Authority, "Doc", tuple[Effect, ...]]
+
+
+def decide(state: Authority, request: Request, now: float, seq: int) -> Decision:
+    """The new state, the answer and the effects. `seq` is the number of the next spool line."""
+    match request:
+        case Stop():
+            return _stop(state, request, now, seq)
+        case Apply():
+            return _apply(state, request)
+        case Arm():
+            return _arm(state, request)
+        case Lease():
+            if state.leased:
+                return state, {"ok": True}, ()
+            return replace(state, leased=True), {"ok": True}, (Save(),)
+        case Lapse():
+            return _lapse(state, request, now, seq)
+        case Observed():
+            return _observed(state, request)
+
+
+def refuse(code: str, why: str, todo: str) -> Doc:
+    """A refusal as it goes over the socket."""
+    return {"ok": False, "code": code, "why": why, "todo": todo}
+
+
+def unresolved(state: Authority) -> bool:
+    """Whether something was desired that nobody has seen at the target yet."""
+    return state.desired is not None and state.desired != state.confirmed
+
+
+def _stop(state: Authority, stop: Stop, now: float, seq: int) -> Decision:
+    for known in state.stops:
+        if known.op == stop.op and known.id == stop.id:
+            again = stop.op == "rollback" and state.ceiling == "latched" and state.desired == 0
+            return state, {**known.answer, "replayed": True}, (Drive(),) if again else ()
+    if stop.op == "release":
+        if state.mode == "agent":
+            return state, _nothing_to_release(state), ()
+        if not stop.reason.strip():
+            why = "Control was not given back: a reason is needed, it goes into the audit log."
+            return state, refuse("reason_needed", why, "Say why it is safe, with --reason."), ()
+    new = _after(state, stop, now)
+    said = _said(state, new, stop)
+    desired = {} if new.desired is None else {"canary": new.desired}
+    common = {
+        "seq": seq,
+        "id": stop.id,
+        "op": stop.op,
+        "at": now,
+        "epoch": new.epoch,
+        "mode": new.mode,
+        "holder": new.holder,
+        "desired": desired,
+    }
+    entry = {
+        **common,
+        "service": state.service,
+        "by": stop.by,
+        "uid": stop.uid,
+        "reason": stop.reason,
+        "direct": stop.direct,
+    }
+    entry.update({k: v for k, v in (("tty", stop.tty), ("claimed", stop.claimed)) if v})
+    answer = {"ok": True, **common, "said": said, "replayed": False}
+    stops = (*state.stops, Stopped(stop.op, stop.id, answer))[-REMEMBERED:]
+    drive = (Drive(),) if stop.op == "rollback" else ()
+    return replace(new, stops=stops), answer, (Save(), Spool(entry), *drive)
+
+
+def _after(state: Authority, stop: Stop, now: float) -> Authority:
+    """The state after a change of authority."""
+    new = replace(state, epoch=state.epoch + 1, since=now, reason=stop.reason, holder=stop.by)
+    if stop.op == "rollback":
+        return replace(new, mode="paused", desired=0, ceiling="latched")
+    undone = unresolved(state) and state.ceiling in ("none", "apply")
+    if undone:
+        new = replace(new, desired=state.confirmed)
+    if stop.op == "pause":
+        ceiling: Ceiling = "latched" if undone else state.ceiling
+        return replace(new, mode="paused", ceiling=ceiling)
+    # From here on hands may move the target: hold the ceiling only until it was seen.
+    ceiling = "until_seen" if unresolved(state) else "none"
+    if stop.op == "takeover":
+        return replace(new, mode="person", ceiling=ceiling)
+    return replace(new, mode="agent", holder="", ceiling=ceiling)
+
+
+def _said(old: Authority, new: Authority, stop: Stop) -> str:
+    share = "not known yet" if new.desired is None else f"{new.desired} %"
+    undone = ""
+    if stop.op != "rollback" and new.desired != old.desired:
+        undone = f" A change to {old.desired} % was under way and is undone."
+    match stop.op:
+        case "pause":
+            again = " It was paused already." if old.mode == "paused" else ""
+            words = f"PAUSED by {stop.by}: the canary stays at {share}.{again}"
+        case "takeover":
+            again = f" It was with {old.holder} before." if old.mode == "person" else ""
+            words = f"TAKEN OVER by {stop.by}: the agent cannot write, the canary stays at {share}.{again}"
+        case "rollback":
+            idle = old.desired == 0 and old.confirmed == 0
+            words = f"ROLLED BACK by {stop.by} and paused: the canary shall get 0 %."
+            words += " It had no traffic before." if idle else ""
+        case "release":
+            words = f"GIVEN BACK to the agent by {stop.by}: the canary is at {share}."
+    return f"{words}{undone} Epoch {new.epoch}."
+
+
+def _nothing_to_release(state: Authority) -> Doc:
+    why = f"The agent is in control of {state.service} already (epoch {state.epoch})."
+    return refuse("nothing_to_release", why, "Nothing is needed.")
+
+
+def _lapse(state: Authority, lapse: Lapse, now: float, seq: int) -> Decision:
+    if state.mode != "agent" or not state.leased:
+        return state, {"ok": True}, ()
+    stop = Stop(
+        op="pause",
+        id=f"{DEAD_MAN}-{state.service}-{state.epoch}",
+        by=DEAD_MAN,
+        reason=f"the backend has been silent for {lapse.after_s:.0f} s",
+    )
+    return _stop(state, stop, now, seq)
+
+
+def _arm(state: Authority, arm: Arm) -> Decision:
+    if arm.capsule == state.capsule:
+        return state, {"ok": True}, ()
+    return replace(state, capsule=arm.capsule), {"ok": True}, (Save(adds_risk=True),)
+
+
+def _apply(state: Authority, ask: Apply) -> Decision:
+    known = next((k for k in state.keys if k.key == ask.key), None)
+    if known is not None and known.canary != ask.canary:
+        why = f"The key {ask.key} was used for {known.canary} % before; nothing was changed."
+        return state, refuse("bad_request", why, "Use a new key for a new change."), ()
+    no = _no(state, ask)
+    if known is not None and known.observed is not None and (no or state.keys[-1] is not known):
+        # It happened, and time has moved on: say so, touch nothing.
+        return state, {"ok": True, "observed": known.observed, "replayed": True}, ()
+    if no:
+        return state, no, ()
+    answer = {"ok": True, "replayed": known is not None}
+    if known is not None and state.keys[-1] is known and state.desired == ask.canary:
+        return state, answer, (Drive(ask.key),)
+    keys = (*(k for k in state.keys if k is not known), Key(ask.key, ask.canary))[-REMEMBERED:]
+    raises = state.confirmed is None or ask.canary > state.confirmed
+    writes = 0 if known is not None else 1
+    new = replace(
+        state,
+        desired=ask.canary,
+        ceiling="none" if raises else "apply",
+        keys=keys,
+        agent_writes=state.agent_writes + writes * (ask.kind == "agent"),
+        person_writes=state.person_writes + writes * (ask.kind == "person"),
+        system_writes=state.system_writes + writes * (ask.kind == "system"),
+    )
+    return new, answer, (Save(adds_risk=raises), Drive(ask.key))
+
+
+def _no(state: Authority, ask: Apply) -> Doc | None:
+    """Why an apply may not happen, or None."""
+    if ask.kind == "agent" and not state.agent_may_write:
+        why = f"The agent only recommends for {state.service}; it has no write path."
+        return refuse("agent_may_not_write", why, "A person accepts the recommendation.")
+    if ask.epoch != state.epoch:
+        why = f"Epoch {ask.epoch} is over, {state.service} is at epoch {state.epoch}; nothing was changed."
+        return refuse("fenced", why, "Read the status and decide again.")
+    if state.mode == "paused":
+        why = f"{state.service} is paused by {state.holder} ({state.reason or 'no reason given'})."
+        return refuse("held", why, "A person gives control back: hatchway resume --reason ...")
+    if state.mode == "person" and (ask.kind != "person" or ask.name != state.holder):
+        why = f"{state.holder} is in control of {state.service}."
+        return refuse("held", why, f"Only {state.holder} changes it until it is given back.")
+    if state.desired is None or (state.confirmed is None and ask.canary > 0):
+        why = f"The target of {state.service} has not been read yet; nothing was changed."
+        return refuse("target_failed", why, "See target_trouble in the status, then ask again.")
+    if ask.canary > (state.confirmed or 0) and state.capsule is None:
+        why = "No way back is stored for this release; nothing was changed."
+        return refuse("no_capsule", why, "Arm a rollback capsule first.")
+    return None
+
+
+def _observed(state: Authority, seen: Observed) -> Decision:
+    if state.desired is None:
+        new = replace(state, desired=seen.canary, confirmed=seen.canary)
+        return new, {"ok": True}, (Save(),)
+    if seen.canary != state.desired:
+        return state, {"ok": True}, ()
+    new = state
+    if state.confirmed != seen.canary:
+        new = replace(new, confirmed=seen.canary)
+    if state.ceiling in ("apply", "until_seen"):
+        new = replace(new, ceiling="none")
+    if seen.key and any(k.key == seen.key and k.observed is None for k in state.keys):
+        done = (replace(k, observed=seen.seen) if k.key == seen.key else k for k in state.keys)
+        new = replace(new, keys=tuple(done))
+    answer = {"ok": True, "observed": seen.seen}
+    return new, answer, () if new is state else (Save(),)
