@@ -84,6 +84,7 @@ class Guard:
         self._health = health
         self._tasks = tasks
         self._answer_s = answer_s
+        self._work: set[asyncio.Task[Answer]] = set()
 
     async def answer(self, request: Request, who: Identity) -> Answer:
         """The one answer to a request; whatever goes wrong inside becomes a refusal."""
@@ -91,6 +92,13 @@ class Guard:
         outcome = "ack" if isinstance(answer, protocol.Ack) else answer.code
         self._health.answered(kind_of(request), outcome)
         return answer
+
+    async def finish(self, seconds: float) -> None:
+        """Wait this long for what is being done, then cancel it."""
+        if self._work:
+            _, late = await asyncio.wait(self._work, timeout=seconds)
+            for work in late:
+                work.cancel()
 
     async def _answer(self, request: Request, who: Identity) -> Answer:
         if len(request.id) > ID_MAX:
@@ -100,7 +108,9 @@ class Guard:
         if refused is not None:
             return refused
         request = _tidy(request)
-        work = self._tasks.create_task(self._work(request, who), name=f"command {request.id}")
+        work = self._tasks.create_task(self._do(request, who), name=f"command {request.id}")
+        self._work.add(work)
+        work.add_done_callback(self._work.discard)
         await asyncio.wait({work}, timeout=self._answer_s)
         if work.done() and not work.cancelled():
             return work.result()
@@ -111,7 +121,7 @@ class Guard:
             "look at the status, then send it again with the same id; to stop now, use --direct",
         )
 
-    async def _work(self, request: Request, who: Identity) -> Answer:
+    async def _do(self, request: Request, who: Identity) -> Answer:
         try:
             if isinstance(request, StartRequest):
                 return await self._door.start(request, who)

@@ -358,8 +358,8 @@ class LogDoc(Struct, frozen=True):
 
 T = TypeVar("T")
 
-_server = msgspec.json.Decoder(ServerMessage)
-_client = msgspec.json.Decoder(ClientMessage)
+_server: msgspec.json.Decoder[ServerMessage] = msgspec.json.Decoder(ServerMessage)
+_client: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
 encode = msgspec.json.encode
 
 

@@ -1,0 +1,294 @@
+"""The edge: opens the sockets, says who may come in, and closes everything in order.
+
+    async with serve(directory, installation, hub=hub, door=door, health=health) as edge:
+        ...  # hub.publish(...) as things change
+
+Dashboards come to DIR/backend.sock (websockets; also /healthz and /metrics over HTTP) and, if
+`listen` is set, to a loopback TCP port; the command line comes to DIR/command.sock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections import Counter
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from pathlib import Path
+
+import msgspec
+from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import serve as serve_websockets
+from websockets.http11 import Request, Response
+
+from hatchway.core.plan import Installation
+from hatchway.edge.client import Client, Login
+from hatchway.edge.door import ANSWER_S, Door, Guard
+from hatchway.edge.health import CONTENT_TYPE, Health
+from hatchway.edge.hub import Hub
+from hatchway.edge.identity import Identity, People, peer_uid
+from hatchway.edge.plain import PlainServer
+from hatchway.edge.sockets import tcp_listener, unix_listener
+from hatchway.edge.tokens import TokenFileError, Tokens
+
+log = logging.getLogger("hatchway.edge")
+
+SOCKET_MODE = 0o660
+MESSAGE_MAX = 64 * 1024
+"""The longest message of a client, in bytes."""
+
+READ_MAX = 16 * 1024
+"""Bytes read from a connection at a time: how long one that floods can hold the loop."""
+
+OPEN_S = 3.0
+"""How long an opening handshake may take, in seconds; also bounds how long closing takes."""
+
+CLOSE_S = 1.0
+"""How long a client may take to answer a close, in seconds."""
+
+CLIENTS_MAX = 400
+CLIENTS_EACH = 200
+"""Dashboards at a time, in all and of one person."""
+
+FINISH_S = 5.0
+"""How long commands may take to finish when the edge closes, in seconds."""
+
+
+class Listening(msgspec.Struct, frozen=True):
+    """Where the edge listens. `tcp` is (address, port), or None when it does not listen there."""
+
+    backend: Path
+    command: Path
+    tcp: tuple[str, int] | None = None
+
+
+@contextlib.asynccontextmanager
+async def serve(
+    directory: Path,
+    installation: Installation,
+    *,
+    hub: Hub,
+    door: Door,
+    health: Health,
+    answer_s: float = ANSWER_S,
+) -> AsyncIterator[Listening]:
+    """Serve dashboards and the command line until the block is left.
+
+    Raises ListenError or TokenFileError, with nothing left open, when it may not or cannot listen.
+    A command that is being done when the block is left has `FINISH_S` to finish.
+    """
+    listening = Listening(directory / "backend.sock", directory / "command.sock")
+    with contextlib.ExitStack() as listeners:
+        # Everything that can be refused is refused before anybody is served.
+        unix = listeners.enter_context(unix_listener(listening.backend, SOCKET_MODE))
+        plain = listeners.enter_context(unix_listener(listening.command, SOCKET_MODE))
+        tcp, tokens = None, None
+        if installation.listen:
+            tokens = _tokens(directory, installation)
+            tcp = listeners.enter_context(tcp_listener(installation.listen))
+            host, port, *_ = tcp.getsockname()
+            listening = msgspec.structs.replace(listening, tcp=(host, port))
+        people = People(installation)
+        async with asyncio.TaskGroup() as tasks:
+            guard = Guard(door, health, tasks, answer_s)
+            lag = tasks.create_task(health.watch_loop(), name="edge loop lag")
+            unwatch = hub.listen(lambda _: setattr(health, "rev", hub.rev))
+            room = Room(hub, guard, health, tasks)
+            command_line = PlainServer(hub=hub, guard=guard, people=people, health=health)
+            async with contextlib.AsyncExitStack() as servers:
+                await servers.enter_async_context(command_line.serve(plain))
+                await servers.enter_async_context(UnixFront(room, people).open(unix))
+                if tcp is not None and tokens is not None:
+                    await servers.enter_async_context(TcpFront(room, tokens, tcp).open(tcp))
+                yield listening
+            unwatch()
+            lag.cancel()
+            await guard.finish(FINISH_S)
+
+
+def _tokens(directory: Path, installation: Installation) -> Tokens:
+    if not installation.token_file:
+        raise TokenFileError(
+            "listen is set but token_file is not, so nobody could say who they are; set token_file "
+            "in hatchway.yaml"
+        )
+    tokens = Tokens(directory / installation.token_file)
+    tokens.check()
+    return tokens
+
+
+class Connection(ServerConnection):
+    """A websocket, and who is at its other end if that is known already."""
+
+    who: Identity | None = None
+
+
+class Room:
+    """What all dashboards share, and how many of them there are."""
+
+    def __init__(self, hub: Hub, guard: Guard, health: Health, tasks: asyncio.TaskGroup) -> None:
+        self.hub = hub
+        self.guard = guard
+        self.health = health
+        self.tasks = tasks
+        self._present: Counter[str] = Counter()
+
+    def full_for(self, who: Identity | None) -> str:
+        """Why one more dashboard of this person cannot come in; empty when it can."""
+        if self._present.total() >= CLIENTS_MAX:
+            return f"{CLIENTS_MAX} dashboards are connected already\n"
+        if who is not None and self._present[who.name] >= CLIENTS_EACH:
+            return f"{who.name} has {CLIENTS_EACH} dashboards connected already\n"
+        return ""
+
+    async def serve(self, socket: Connection, login: Login, kind: str) -> None:
+        """Serve one dashboard until it leaves. `kind` is "unix" or "tcp"."""
+        name = socket.who.name if socket.who is not None else ""
+        self._present[name] += 1
+        self.health.joined(kind)
+        try:
+            client = Client(
+                socket,
+                socket.who,
+                login,
+                hub=self.hub,
+                guard=self.guard,
+                health=self.health,
+                tasks=self.tasks,
+            )
+            await client.serve()
+        finally:
+            self.health.left(kind)
+            self._present[name] -= 1
+
+
+class _Front:
+    """One listening socket of dashboards, and the HTTP requests that come there."""
+
+    kind = ""
+    compression: str | None = None
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+
+    @contextlib.asynccontextmanager
+    async def open(self, listener: socket.socket) -> AsyncIterator[None]:
+        """Serve until the block is left; clients are then told 1001, going away."""
+        async with serve_websockets(
+            self._handle,
+            sock=listener,
+            unix=listener.family == socket.AF_UNIX,
+            process_request=self._process,
+            create_connection=Connection,
+            compression=self.compression,
+            server_header=None,
+            open_timeout=OPEN_S,
+            close_timeout=CLOSE_S,
+            ping_interval=None,  # the client's writer pings, and looks for the pong
+            max_size=MESSAGE_MAX,
+            logger=log,
+        ):
+            yield
+
+    async def _handle(self, socket: ServerConnection) -> None:
+        assert isinstance(socket, Connection)
+        await self._room.serve(socket, self._login, self.kind)
+
+    async def _process(self, socket: ServerConnection, request: Request) -> Response | None:
+        assert isinstance(socket, Connection)
+        # A plain attribute of asyncio's transports; the default of 256 KiB lets one client's flood
+        # of tiny frames hold the loop for a tenth of a second at a time.
+        socket.transport.max_size = READ_MAX  # type: ignore[attr-defined]
+        if request.headers.get_all("Origin"):
+            return socket.respond(HTTPStatus.FORBIDDEN, "browsers are not served here\n")
+        return await self._admit(socket, request) or await self._page(socket, request)
+
+    async def _page(self, socket: Connection, request: Request) -> Response | None:
+        health = self._room.health
+        match request.path:
+            case "/" | "/ws":
+                full = self._room.full_for(socket.who)
+                return socket.respond(HTTPStatus.SERVICE_UNAVAILABLE, full) if full else None
+            case "/healthz":
+                well, words = health.report()
+                status = HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE
+                return socket.respond(status, words)
+            case "/metrics" if self._may_scrape(socket):
+                # In a thread: the first time it imports, and stops should not wait for that.
+                text = await asyncio.to_thread(health.render)
+                response = socket.respond(HTTPStatus.OK, text.decode())
+                del response.headers["Content-Type"]
+                response.headers["Content-Type"] = CONTENT_TYPE
+                return response
+            case "/metrics":
+                return _unauthorized(socket)
+        return socket.respond(HTTPStatus.NOT_FOUND, "here are /, /healthz and /metrics\n")
+
+    async def _admit(self, socket: Connection, request: Request) -> Response | None:
+        """Set `socket.who` if it can be known by now; an answer ends the connection."""
+        raise AssertionError
+
+    def _may_scrape(self, socket: Connection) -> bool:
+        return socket.who is not None
+
+    def _login(self, token: str) -> Identity | None:
+        return None
+
+
+class UnixFront(_Front):
+    """Dashboards of this machine (or through ssh -L): the kernel says whose they are."""
+
+    kind = "unix"
+
+    def __init__(self, room: Room, people: People) -> None:
+        super().__init__(room)
+        self._people = people
+
+    async def _admit(self, socket: Connection, request: Request) -> Response | None:
+        uid = peer_uid(socket.transport.get_extra_info("socket"))
+        socket.who = await self._people.behind(uid)
+        return None
+
+
+class TcpFront(_Front):
+    """Dashboards over loopback TCP: a token says whose they are."""
+
+    kind = "tcp"
+    compression = "deflate"
+
+    def __init__(self, room: Room, tokens: Tokens, listener: socket.socket) -> None:
+        super().__init__(room)
+        self._tokens = tokens
+        host, port, *_ = listener.getsockname()
+        names = {"localhost", "127.0.0.1", "[::1]", f"[{host}]" if ":" in host else host}
+        self._hosts = {f"{name}:{port}" for name in names}
+
+    async def _admit(self, socket: Connection, request: Request) -> Response | None:
+        # A web page can make a browser connect here under a name of its own (DNS rebinding), but
+        # it cannot make it say another Host than that name.
+        hosts = request.headers.get_all("Host")
+        if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
+            return socket.respond(HTTPStatus.MISDIRECTED_REQUEST, "this is not that host\n")
+        given = request.headers.get_all("Authorization")
+        if not given:
+            return None  # it may come with the subscription
+        scheme, _, token = given[0].partition(" ")
+        if len(given) == 1 and scheme.lower() == "bearer":
+            socket.who = self._login(token.strip())
+        return None if socket.who is not None else _unauthorized(socket)
+
+    def _login(self, token: str) -> Identity | None:
+        try:
+            return self._tokens.whose(token)
+        except TokenFileError as trouble:
+            log.error("nobody can come in over TCP: %s", trouble)
+            return None
+
+
+def _unauthorized(socket: Connection) -> Response:
+    why = "this needs a token: Authorization: Bearer TOKEN, with one of the token file\n"
+    response = socket.respond(HTTPStatus.UNAUTHORIZED, why)
+    response.headers["WWW-Authenticate"] = "Bearer"
+    return response
