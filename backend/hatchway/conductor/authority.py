@@ -7,6 +7,7 @@ only way by which a change of authority reaches the state, whoever made it and h
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from hatchway.conductor.ledger import Ledger
@@ -30,14 +31,12 @@ class AuthorityFollower:
         live: Live,
         services: tuple[str, ...],
         clock: Callable[[], float],
-        changed: Callable[[], None],
     ) -> None:
         self._ledger = ledger
         self._target = target
         self._live = live
         self._services = services
         self._clock = clock
-        self._changed = changed
         self._turn = asyncio.Lock()
 
     async def follow(self) -> None:
@@ -105,13 +104,10 @@ class AuthorityFollower:
             known = state.authority_of(event.service)
             return (event,) if event.spool > known.spool or not idem else ()
 
-        try:
+        with contextlib.suppress(Duplicate):
             await self._ledger.record(
                 new, actor=event.by or "hatchway", idem=idem, epoch=event.epoch
             )
-        except Duplicate:
-            return
-        self._changed()
 
     def _trouble(self, words: str) -> None:
         if words != self._live.governor_trouble:

@@ -60,6 +60,7 @@ class Conductor:
         self._wake = asyncio.Event()
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._not_before: dict[str, float] = {}
+        ledger.listen(lambda *_: self.wake())
 
     def wake(self) -> None:
         """Look at the state soon."""
@@ -241,7 +242,6 @@ class Conductor:
         )
         await self._consider(situation, data_at=data_at, stable_healthy=sight.stable_healthy)
         await self._hold(situation, sight)
-        self.wake()
 
     async def _consider(
         self, situation: Situation, *, data_at: float | None, stable_healthy: bool | None

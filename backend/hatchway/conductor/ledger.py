@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from hatchway.core import events as ev
 from hatchway.core.evolve import evolve
 from hatchway.core.state import State
-from hatchway.journal.port import Draft, Journal, Record
+from hatchway.journal.port import Conflict, Draft, Journal, Record
 
 Listener = Callable[[Record, ev.Event | ev.Unknown, State], None]
 
@@ -27,9 +27,9 @@ class Ledger:
         self._listeners.append(listener)
 
     async def replay(self) -> int:
-        """Rebuild the state from the journal; how many events that were."""
+        """Bring the state to the journal's head; how many events that were."""
         count = 0
-        async for record in self._journal.read():
+        async for record in self._journal.read(after=self.state.seq):
             self._take(record)
             count += 1
         return count
@@ -47,25 +47,34 @@ class Ledger:
         `idem` goes with the first event. Raises JournalError; then nothing has changed.
         """
         async with self._turn:
-            events = decide(self.state)
-            if not events:
-                return []
-            drafts = [
-                Draft(
-                    stream=ev.stream_of(event),
-                    kind=ev.kind_of(event),
-                    actor=actor,
-                    payload=ev.encode(event),
-                    epoch=epoch,
-                    cause=self.state.seq,
-                    idem=idem if i == 0 else "",
-                )
-                for i, event in enumerate(events)
-            ]
-            records = await self._journal.append(drafts, expect_head=self.state.seq)
-            for record in records:
-                self._take(record)
-            return records
+            try:
+                return await self._append(decide(self.state), actor, idem, epoch)
+            except Conflict:
+                # An append whose outcome was not known was written after all.
+                await self.replay()
+                return await self._append(decide(self.state), actor, idem, epoch)
+
+    async def _append(
+        self, events: Sequence[ev.Event], actor: str, idem: str, epoch: int
+    ) -> list[Record]:
+        if not events:
+            return []
+        drafts = [
+            Draft(
+                stream=ev.stream_of(event),
+                kind=ev.kind_of(event),
+                actor=actor,
+                payload=ev.encode(event),
+                epoch=epoch,
+                cause=self.state.seq,
+                idem=idem if i == 0 else "",
+            )
+            for i, event in enumerate(events)
+        ]
+        records = await self._journal.append(drafts, expect_head=self.state.seq)
+        for record in records:
+            self._take(record)
+        return records
 
     def _take(self, record: Record) -> None:
         event = ev.decode(record.kind, record.payload)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -23,12 +23,11 @@ class Weights:
     """Every change of weight goes through here, to the governor, and nowhere else."""
 
     def __init__(
-        self, ledger: Ledger, target: Target, read: Callable[[str], Any], clock: Callable[[], float]
+        self, ledger: Ledger, target: Target, read: Callable[[str], Awaitable[object]]
     ) -> None:
         self._ledger = ledger
         self._target = target
         self._read = read  # reads the standing and merges the governor's spool
-        self._clock = clock
 
     async def arm(self, run_id: str) -> None:
         """No capsule, no promotion: what the governor needs to go back alone. TargetError."""

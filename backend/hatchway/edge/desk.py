@@ -44,7 +44,6 @@ class Desk:
         follower: AuthorityFollower,
         forges: Mapping[str, Forge],
         clock: Callable[[], float],
-        wake: Callable[[], None],
     ) -> None:
         self._installation = installation
         self._pipelines = pipelines
@@ -54,7 +53,6 @@ class Desk:
         self._follower = follower
         self._forges = forges
         self._clock = clock
-        self._wake = wake
 
     async def command(self, command: Command, who: Identity) -> Answer:
         """Stops, giving back, yes and no."""
@@ -127,7 +125,6 @@ class Desk:
                 await self._follower.read(service)
         except (TargetError, JournalError, TimeoutError):
             return Ack(command.id, 0, f"{said}; not in the journal yet, the governor has it")
-        self._wake()
         known = self._ledger.state.answers.get(command.id)
         if known is None:
             return Ack(command.id, self._ledger.state.seq, said)
@@ -187,7 +184,6 @@ class Desk:
                 f"{error}. What adds risk is refused while it cannot be recorded.",
                 "Make room or unlock the journal; pause, take over and roll back still work.",
             )
-        self._wake()
         if refused is not None:
             return await self._refuse(command.id, by, what, refused)
         known = self._ledger.state.answers.get(command.id)

@@ -1,0 +1,128 @@
+"""Keeps the hub's documents true: looks at state and live data after each change, soon."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from hatchway.conductor.ledger import Ledger
+from hatchway.conductor.live import Live
+from hatchway.core import events as ev
+from hatchway.core.plan import Installation
+from hatchway.core.state import Run, State
+from hatchway.edge import protocol as p
+from hatchway.edge import views
+from hatchway.edge.hub import Hub
+from hatchway.edge.words import line_of
+from hatchway.journal.port import Record
+
+SOON_S = 0.02  # what comes within this is published together
+TICK_S = 1.0
+LOG_EVERY_S = 0.5
+HISTORY_EVERY_S = 10.0
+AUDIT_LINES = 50
+
+
+class Publisher:
+    """One per backend; belongs to the event loop."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        ledger: Ledger,
+        live: Live,
+        installation: Installation,
+        clock: Callable[[], float],
+    ) -> None:
+        self._hub = hub
+        self._ledger = ledger
+        self._live = live
+        self._installation = installation
+        self._clock = clock
+        self._started_at = clock()
+        self._audit: deque[p.AuditLine] = deque(maxlen=AUDIT_LINES)
+        self._soon: asyncio.TimerHandle | None = None
+        self._shown: set[str] = set()
+        self._next: dict[str, float] = {}
+        ledger.listen(self._happened)
+        live.changed = self.changed
+
+    def _happened(self, record: Record, event: ev.Event | ev.Unknown, state: State) -> None:
+        line = line_of(record, event)
+        if line is not None:
+            self._audit.append(line)
+        self.changed()
+
+    def changed(self) -> None:
+        """Something may look different now."""
+        if self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(SOON_S, self.refresh)
+
+    async def tick(self) -> None:
+        """Refresh once a second, for what changes by itself. For ever."""
+        while True:
+            self.refresh()
+            await asyncio.sleep(TICK_S)
+
+    def refresh(self) -> None:
+        """Publish every document whose text changed."""
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
+        state = self._ledger.state
+        # Control first: it is what a person must never see late.
+        for service in self._installation.services:
+            self._hub.publish(
+                f"authority/{service.name}", views.authority_doc(state, self._live, service.name)
+            )
+        self._hub.publish("needs-you", views.needs_doc(state))
+        self._hub.publish("system", self._system(state))
+        runs = self._runs(state)
+        for run in runs:
+            self._publish_run(state, run)
+        for gone in self._shown - {run.id for run in runs}:
+            for kind in ("run", "metrics", "history", "log"):
+                self._hub.remove(f"{kind}/{gone}")
+        self._shown = {run.id for run in runs}
+        self._hub.publish("audit/tail", p.AuditDoc(tuple(self._audit), state.seq))
+
+    def _runs(self, state: State) -> tuple[Run, ...]:
+        """Of each service the newest run."""
+        newest: dict[str, Run] = {}
+        for run in state.runs.values():
+            newest[run.service] = run
+        return tuple(newest.values())
+
+    def _publish_run(self, state: State, run: Run) -> None:
+        now = self._clock()
+        authority = state.authority_of(run.service)
+        self._hub.publish(f"run/{run.id}", views.run_doc(run, authority, self._live, now))
+        watched = self._live.watched.get(run.id)
+        service = next(s for s in self._installation.services if s.name == run.service)
+        if watched is not None:
+            self._hub.publish(f"metrics/{run.id}", views.metrics_doc(run, service, watched))
+            if self._due(f"history/{run.id}", now, HISTORY_EVERY_S):
+                self._hub.publish(f"history/{run.id}", views.history_doc(run.id, watched))
+        if run.id in self._live.log and self._due(f"log/{run.id}", now, LOG_EVERY_S):
+            self._hub.publish(f"log/{run.id}", views.log_doc(run.id, self._live))
+
+    def _due(self, key: str, now: float, every: float) -> bool:
+        if now < self._next.get(key, 0.0):
+            return False
+        self._next[key] = now + every
+        return True
+
+    def _system(self, state: State) -> p.SystemDoc:
+        read = [at for _, at in self._live.standing.values()]
+        runs = [r for r in state.runs.values() if r.active]
+        return p.SystemDoc(
+            environment=self._installation.environment,
+            name=self._installation.name,
+            pace=runs[-1].pace if runs else 1.0,
+            started_at=self._started_at,
+            journal_seq=state.seq,
+            journal_trouble=self._live.journal_trouble,
+            governor_at=float(int(min(read))) if read else 0.0,
+            governor_trouble=self._live.governor_trouble,
+        )

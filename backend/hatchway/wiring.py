@@ -1,0 +1,102 @@
+"""Puts adapters behind ports, from the configuration. The only place that knows them all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from hatchway.brains.rules import RulesBrain
+from hatchway.conductor.authority import AuthorityFollower
+from hatchway.conductor.conductor import Conductor
+from hatchway.conductor.jobs import Jobs
+from hatchway.conductor.ledger import Ledger
+from hatchway.conductor.live import Live
+from hatchway.conductor.watch import CanaryWatch
+from hatchway.conductor.weights import Weights
+from hatchway.edge.desk import Desk
+from hatchway.edge.health import Health
+from hatchway.edge.hub import Hub
+from hatchway.edge.publisher import Publisher
+from hatchway.edge.server import serve
+from hatchway.forge.git import GitForge
+from hatchway.forge.port import Forge
+from hatchway.journal.sqlite import SqliteJournal
+from hatchway.metrics.scrape import ScrapeMetrics
+from hatchway.runners.process import ProcessRunner
+from hatchway.settings.load import Settings
+from hatchway.targets.governor import GovernorTarget
+
+
+@contextlib.asynccontextmanager
+async def backend(directory: Path, settings: Settings) -> AsyncIterator[None]:
+    """Run a backend over the state in `directory` until the block is left.
+
+    Raises JournalError when the journal cannot be opened, and what `edge.server.serve` raises.
+    """
+    installation, clock = settings.installation, time.time
+    services = tuple(service.name for service in installation.services)
+    journal = await SqliteJournal.open(directory / "journal.db", clock=clock)
+    target = GovernorTarget(directory / "governor.sock")
+    runner = ProcessRunner(directory / "jobs")
+    try:
+        live, hub, health = Live(), Hub(secrets.token_hex(8)), Health()
+        ledger = Ledger(journal)
+        forges: dict[str, Forge] = {
+            service.name: GitForge(directory / service.repo, directory / "work")
+            for service in installation.services
+        }
+        publisher = Publisher(hub, ledger, live, installation, clock)
+        await ledger.replay()
+
+        follower = AuthorityFollower(ledger, target, live, services, clock)
+        conductor = Conductor(
+            ledger=ledger,
+            live=live,
+            brain=RulesBrain(),
+            forges=forges,
+            jobs=Jobs(ledger, live, runner, forges, directory),
+            weights=Weights(ledger, target, follower.read),
+            policy=settings.policy,
+            clock=clock,
+        )
+        desk = Desk(
+            installation=installation,
+            pipelines=settings.pipelines,
+            policy=settings.policy,
+            ledger=ledger,
+            target=target,
+            follower=follower,
+            forges=forges,
+            clock=clock,
+        )
+        async with (
+            serve(directory, installation, hub=hub, door=desk, health=health),
+            asyncio.TaskGroup() as tasks,
+        ):
+            running = [
+                tasks.create_task(follower.follow(), name="authority"),
+                tasks.create_task(conductor.run(), name="conductor"),
+                tasks.create_task(publisher.tick(), name="publisher"),
+            ]
+            for service in installation.services:
+                watch = CanaryWatch(
+                    service=service,
+                    metrics=ScrapeMetrics(service),
+                    ledger=ledger,
+                    live=live,
+                    conductor=conductor,
+                    memory=directory / "judge",
+                    clock=clock,
+                )
+                running.append(tasks.create_task(watch.run(), name=f"watch {service.name}"))
+            yield
+            for task in running:
+                task.cancel()
+    finally:
+        target.close()
+        await runner.close()
+        await journal.close()
