@@ -31,11 +31,21 @@ class ConfigError(Exception):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """'; did you mean "x"?' for the known word that is most like `word`, or nothing."""
+    """The known word that is most like `word`, or nothing."""
     from difflib import get_close_matches  # noqa: PLC0415 - only needed when something is wrong
 
-    found = get_close_matches(word[:100].lower(), list(known), n=1, cutoff=0.6)
-    return f'; did you mean "{found[0]}"?' if found else ""
+    by_lower = {k.lower(): k for k in known}
+    found = get_close_matches(word[:100].lower(), list(by_lower), n=1, cutoff=0.6)
+    return by_lower[found[0]] if found else ""
+
+
+def unknown(what: str, word: str, known: Iterable[str], where: str = "") -> tuple[str, str]:
+    """(what is wrong, what to write) for a word that is none of `known`."""
+    words = tuple(known)
+    near = nearest(word, words)
+    if near:
+        return f'{what} {quoted(word)}{where}; did you mean "{near}"?', near
+    return f"{what} {quoted(word)}{where}", f"one of {', '.join(words)}" if words else ""
 
 
 def quoted(text: str) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
 from hatchway.core.plan import SeriesRef
-from hatchway.settings.document import Items, Node, Page, Scalar, Table
-from hatchway.settings.errors import nearest, quoted
+from hatchway.settings.document import Entry, Items, Node, Page, Scalar, Table
+from hatchway.settings.errors import nearest, quoted, unknown
 from hatchway.settings.words import NotUnderstood, duration_words, seconds, series
 
 T = TypeVar("T")
@@ -50,11 +50,19 @@ class Fields:
         self.entries = node.entries if isinstance(node, Table) else {}
         if node is not None and not isinstance(node, Table):
             page.report(node, f"{what} is a mapping, found {describe(node)}", self._shape())
+        self.misspelt = {nearest(key, self.keys) for key in self.entries if key not in self.keys}
         for key, entry in self.entries.items():
             if key not in self.keys:
-                near = nearest(key, self.keys)
-                remedy = "one of " + ", ".join(k for k in self.keys if k not in self.entries)
-                page.report(entry.key, f"unknown key {quoted(key)} in {what}{near}", remedy)
+                self._unknown(entry)
+
+    def _unknown(self, entry: Entry) -> None:
+        free = [key for key in self.keys if key not in self.entries]
+        what, write = unknown("unknown key", entry.key.text, free, f" in {self.what}")
+        if write in free:
+            value = entry.value
+            again = value.text if isinstance(value, Scalar) and value.text.isprintable() else "..."
+            write = f"{write}: {again}"
+        self.page.report(entry.key, what, write)
 
     def _shape(self) -> str:
         return f"{self.keys[0]}: ..." if self.keys else ""
@@ -76,6 +84,11 @@ class Fields:
         at = self.node if entry is None else self.value(key) or entry.key
         self.page.report(at, what, write)
 
+    def _missing(self, key: str, example: str) -> None:
+        # Not when the mapping itself is missing or wrong, or the key is there but misspelt.
+        if isinstance(self.node, Table) and key not in self.misspelt:
+            self.report(key, f'"{key}" is missing in {self.what}', f"{key}: {example}")
+
     def take(
         self,
         key: str,
@@ -88,8 +101,7 @@ class Fields:
         node = self.value(key)
         if node is None:
             if isinstance(default, _Required):
-                if isinstance(self.node, Table):
-                    self.report(key, f'"{key}" is missing in {self.what}', f"{key}: {example}")
+                self._missing(key, example)
                 return blank
             return default
         if not isinstance(node, Scalar):
@@ -101,7 +113,8 @@ class Fields:
             return convert(node.text, node.plain)
         except NotUnderstood as error:
             said = f'"{key}" in {self.what}: {error.what}'
-            self.report(key, said, f"{key}: {error.write}" if error.write else "")
+            plain = error.write.startswith("one of ") or not error.write
+            self.report(key, said, error.write if plain else f"{key}: {error.write}")
             return blank
 
     def text(
@@ -208,8 +221,8 @@ class Fields:
             return node.items
         if node is not None:
             self.report(key, f'"{key}" takes a list, found {describe(node)}', f"{key}: {example}")
-        elif required and isinstance(self.node, Table):
-            self.report(key, f'"{key}" is missing in {self.what}', f"{key}: {example}")
+        elif required:
+            self._missing(key, example)
         return ()
 
     def words(
@@ -254,8 +267,8 @@ class Fields:
             self.report(
                 key, f'"{key}" takes a mapping, found {describe(node)}', f"{key}: {{{example}}}"
             )
-        elif required and isinstance(self.node, Table):
-            self.report(key, f'"{key}" is missing in {self.what}', f"{key}: {{{example}}}")
+        elif required:
+            self._missing(key, f"{{{example}}}")
         return None
 
 
@@ -263,8 +276,7 @@ def one_of(text: str, allowed: tuple[str, ...]) -> str:
     """`text` if it is one of the words, or NotUnderstood with the nearest."""
     if text in allowed:
         return text
-    listed = ", ".join(allowed)
-    raise NotUnderstood(f"unknown word {quoted(text)}{nearest(text, allowed)}", f"one of {listed}")
+    raise NotUnderstood(*unknown("unknown word", text, allowed))
 
 
 def check_name(text: str, pattern: re.Pattern[str] = NAME) -> str:

@@ -16,7 +16,7 @@ from hatchway.core.plan import (
     TargetSpec,
 )
 from hatchway.settings.document import Entry, Node, Page, Table
-from hatchway.settings.errors import nearest, quoted
+from hatchway.settings.errors import quoted, unknown
 from hatchway.settings.fields import NAME, Fields, check_name
 from hatchway.settings.words import NotUnderstood
 
@@ -181,7 +181,7 @@ def _endpoint(page: Page, name: str, node: Node) -> EndpointSpec:
     canary = fields.texts("canary", example=example, check=_url)
     label = fields.text("arm_label", "", example="server")
     if fields.has("both") and (fields.has("stable") or fields.has("canary")):
-        fields.report("both", '"both" beside "stable" or "canary"', "either both, or the two")
+        fields.report("both", '"both" beside "stable" or "canary"', "one or the other")
     elif fields.has("both") and not fields.has("arm_label"):
         fields.report(
             "arm_label", '"both" needs the label that tells the arms apart', "arm_label: server"
@@ -204,8 +204,7 @@ def _metric(page: Page, name: str, node: Node, endpoints: tuple[str, ...]) -> Me
     kind = fields.choice("kind", ("counts", "latency", "gauge", "state"))
     source = fields.text("source", example=endpoints[0] if endpoints else "app")
     if source and endpoints and source not in endpoints:
-        what = f"there is no endpoint {quoted(source)}{nearest(source, endpoints)}"
-        fields.report("source", what, f"one of {', '.join(endpoints)}")
+        fields.report("source", *unknown("there is no endpoint", source, endpoints))
     shown = fields.choice("shown_as", ("percent", "per_minute", "ms", "plain"), "plain")
     return MetricSpec(
         name=name,

@@ -12,7 +12,7 @@ import hatchway
 from hatchway.core.plan import CanaryStage, Installation, PipelinePlan
 from hatchway.core.policy import Policy
 from hatchway.settings.document import Node, Page, Table, open_page
-from hatchway.settings.errors import ConfigError, nearest, quoted
+from hatchway.settings.errors import ConfigError, quoted, unknown
 from hatchway.settings.installation import installation_of
 from hatchway.settings.pipeline import pipeline_of
 from hatchway.settings.policy import policy_of
@@ -117,12 +117,9 @@ def _check_fit(
             f"environment: {installation.environment}",
         )
     elif policy.environments and plan.environment not in policy.environments:
-        near = nearest(plan.environment, policy.environments)
-        page.report(
-            _find(page.root, "environment"),
-            f"policy.yaml does not name the environment {quoted(plan.environment)}{near}",
-            f"one of {', '.join(policy.environments)}, or name it in policy.yaml",
-        )
+        what = "policy.yaml does not name the environment"
+        place = _find(page.root, "environment")
+        page.report(place, *unknown(what, plan.environment, policy.environments))
     if not any(isinstance(stage, CanaryStage) for stage in plan.stages):
         page.report(
             _find(page.root, "stages"), "no stage of kind canary: nothing would be released"

@@ -127,7 +127,7 @@ class _Jobs:
             timeout = fields.duration("timeout", self.budget_s, example="30s")
             if timeout > self.budget_s:
                 budget = duration_words(self.budget_s)
-                fields.report("timeout", f"longer than the stage's budget, {budget}", budget)
+                fields.report("timeout", f"longer than the budget, {budget}", f"timeout: {budget}")
             run = fields.take("run", "", "", "a command", lambda text, _: _command(text))
             if not fields.has("run"):
                 self.page.report(key, f"the command {quoted(name)} has no run", "run: make test")
@@ -176,7 +176,10 @@ def _canary(page: Page, node: Table) -> CanaryStage:
     steps: list[CanaryStep] = []
     nodes = fields.items("steps", required=True, example="[{weight: 5, monitor: 2m}]")
     for item in nodes:
+        before = len(page.troubles)
         step = _canary_step(page, item)
+        if len(page.troubles) > before:
+            continue  # its weight may not be what was meant: nothing follows from it
         if steps and step.weight <= steps[-1].weight:
             page.report(
                 item,
@@ -184,24 +187,26 @@ def _canary(page: Page, node: Table) -> CanaryStage:
                 f"a weight above {steps[-1].weight}",
             )
         steps.append(step)
-    if steps and steps[-1].weight != 100:
+    if steps and len(steps) == len(nodes) and steps[-1].weight != 100:
         page.report(nodes[-1], f"the last weight is {steps[-1].weight}, not 100", "weight: 100")
     return CanaryStage(name, jobs.done(), tuple(steps))
 
 
 def _canary_step(page: Page, node: Node) -> CanaryStep:
     keys = ("weight", "monitor", "extend", "hold_back", "excludes")
+    before = len(page.troubles)
     fields = Fields(page, node, "a canary step", keys)
     weight = fields.whole("weight", low=1, high=100, example=5)
     monitor = fields.duration("monitor", example="2m")
     extend = fields.duration("extend", max(monitor, 60.0), example="5m")
     hold_back = fields.whole("hold_back", 0, low=0, high=50, example=5)
     excludes = fields.number("excludes", 2.0, low=1.01, high=1000, example="2")
-    if hold_back >= weight:
+    right = len(page.troubles) == before
+    if right and hold_back >= weight:
         fields.report(
             "hold_back", f"hold_back {hold_back} leaves nothing of {weight}", "a smaller one"
         )
-    if weight == 100 and not hold_back:
+    if right and weight == 100 and not hold_back:
         fields.report(
             "hold_back",
             "at 100 % nothing of the old version is left to compare with",

@@ -29,7 +29,7 @@ from hatchway.core.policy import (
     Word,
 )
 from hatchway.settings.document import Node, Page, Table
-from hatchway.settings.errors import nearest, quoted
+from hatchway.settings.errors import quoted, unknown
 from hatchway.settings.fields import Fields, check_name
 from hatchway.settings.words import NotUnderstood
 
@@ -80,12 +80,7 @@ def _environment(page: Page, node: Node, name: str) -> EnvironmentPolicy:
         if capability in CAPABILITIES:
             rules[capability] = _rule(page, entry.value, capability)
         else:
-            near = nearest(capability, CAPABILITIES)
-            page.report(
-                entry.key,
-                f"unknown capability {quoted(capability)}{near}",
-                f"one of {', '.join(CAPABILITIES)}",
-            )
+            page.report(entry.key, *unknown("unknown capability", capability, CAPABILITIES))
     return EnvironmentPolicy(cast(Mode, mode), rules)
 
 
@@ -117,10 +112,6 @@ def _conditions(page: Page, table: Table) -> tuple[Condition, ...]:
     for key, entry in table.entries.items():
         if key in CONDITIONS:
             found.append(CONDITIONS[key](known, key))
-            continue
-        page.report(
-            entry.key,
-            f"unknown condition {quoted(key)}{nearest(key, CONDITIONS)}",
-            f"one of {', '.join(CONDITIONS)}",
-        )
+        else:
+            page.report(entry.key, *unknown("unknown condition", key, CONDITIONS))
     return tuple(found)

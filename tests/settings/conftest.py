@@ -1,0 +1,31 @@
+"""The shipped files as a starting point for mistakes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hatchway.settings import shipped
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A copy of the shipped configuration directory."""
+    return Path(shutil.copytree(shipped(), tmp_path / "config"))
+
+
+@pytest.fixture
+def edit(home: Path) -> Callable[[str, str, str], int]:
+    """Replace text that is in one of the files exactly once; gives the line where it is."""
+
+    def replace(file: str, old: str, new: str) -> int:
+        path = home / file
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {file}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+        return text[: text.index(old)].count("\n") + 1
+
+    return replace
