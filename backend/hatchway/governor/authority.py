@@ -13,7 +13,7 @@ Shares are percent of the traffic (0..100), times seconds since the epoch (UTC).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from hatchway.governor.value import Value, replace
 
 TYPE_CHECKING = False  # the real one lives in typing, which costs half a megabyte
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ REMEMBERED = 128
 DEAD_MAN = "dead-man"
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Value):
     """An apply that was accepted. `observed` is what the target showed when it was confirmed."""
 
     key: str
@@ -42,8 +41,7 @@ class Key:
     observed: Doc | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Stopped:
+class Stopped(Value):
     """A change of authority that was answered."""
 
     op: str
@@ -51,8 +49,7 @@ class Stopped:
     answer: Doc
 
 
-@dataclass(frozen=True, slots=True)
-class Authority:
+class Authority(Value):
     """The durable state of one service. `agent_may_write` comes from the configuration."""
 
     service: str
@@ -77,8 +74,7 @@ class Authority:
 # --- requests -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Value):
     """Pause, takeover, rollback or release. `by` is who it is for, `uid` who was at the socket."""
 
     op: Verb
@@ -91,8 +87,7 @@ class Stop:
     claimed: str = ""  # a name the peer gave itself and may not
 
 
-@dataclass(frozen=True, slots=True)
-class Apply:
+class Apply(Value):
     """Bring the canary to `canary` percent. The same `key` again is the same apply."""
 
     epoch: int
@@ -102,27 +97,23 @@ class Apply:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Arm:
+class Arm(Value):
     """Store the rollback capsule."""
 
     capsule: Doc
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Value):
     """The backend lives."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lapse:
+class Lapse(Value):
     """The backend has not renewed its lease for `after_s` seconds."""
 
     after_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(Value):
     """The target was read: the canary's share. `key` when this was the read-back of an apply."""
 
     canary: int
@@ -136,22 +127,19 @@ Request = Stop | Apply | Arm | Lease | Lapse | Observed
 # --- effects ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Save:
+class Save(Value):
     """The new state must be durable before anything else happens. `adds_risk`: or not at all."""
 
     adds_risk: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Spool:
+class Spool(Value):
     """This line must be in the spool, durably, before the answer is given."""
 
     entry: Doc
 
 
-@dataclass(frozen=True, slots=True)
-class Drive:
+class Drive(Value):
     """The target must be brought to `desired`; answer when it was read back. `key` of an apply."""
 
     key: str = ""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
 
 from hatchway.governor.haproxy import HAProxy, Overtaken, TargetError, Traffic, Weights
+from hatchway.governor.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 OBSERVE_EVERY_S = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Value):
     """What is to be done. look: only observe; exactly: bring it there; down: never above it."""
 
     serial: int
@@ -30,8 +29,7 @@ class Order:
     how: Literal["look", "exactly", "down"]
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Value):
     """What the target had. `trouble` in words; `weights` is None when it could not be read."""
 
     serial: int

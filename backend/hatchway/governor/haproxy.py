@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import socket
 import time
-from dataclasses import dataclass
+
+from hatchway.governor.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +31,7 @@ class Overtaken(Exception):
     """A newer order came before this command was sent; nothing was sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
+class Weights(Value):
     """The two servers' weights as the target has them, 0..256."""
 
     canary: int
@@ -49,8 +49,7 @@ class Weights:
         return self.canary + self.stable > 0 and self.percent == percent
 
 
-@dataclass(frozen=True, slots=True)
-class Traffic:
+class Traffic(Value):
     """What the canary is doing: requests under way, and requests since the target started."""
 
     inflight: int

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from dataclasses import dataclass
 
 from hatchway.governor import authority as au
 from hatchway.governor import requests
 from hatchway.governor.driver import Driver, Order, Report
 from hatchway.governor.haproxy import HAProxy
 from hatchway.governor.ledger import Ledger
+from hatchway.governor.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ DRIFT_AFTER_S = 3.0
 SPOOL_BYTES = 48_000
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Value):
     """A client that is answered when the target was read back."""
 
     serial: int

@@ -7,10 +7,10 @@ is newer after a crash, or after a restored backup, `open_ledger` brings them to
 from __future__ import annotations
 
 import time
-from dataclasses import fields, replace
 
 from hatchway.governor.authority import Authority, Key, Spool, Stop, Stopped, decide
 from hatchway.governor.store import BrokenState, Store
+from hatchway.governor.value import as_doc, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class Ledger:
 
 
 def _saved(state: Authority) -> Doc:
-    doc = {f.name: getattr(state, f.name) for f in fields(state)}
+    doc = as_doc(state)
     del doc["agent_may_write"], doc["service"]
     doc["keys"] = [[k.key, k.canary, k.observed] for k in state.keys]
     doc["stops"] = [[s.op, s.id, s.answer] for s in state.stops]
@@ -145,7 +145,7 @@ def _saved(state: Authority) -> Doc:
 
 
 def _authority(name: str, doc: Doc) -> Authority:
-    known = {f.name for f in fields(Authority)} - {"service", "agent_may_write"}
+    known = set(Authority._fields) - {"service", "agent_may_write"}
     doc = {key: value for key, value in doc.items() if key in known}
     doc["keys"] = tuple(Key(*key) for key in doc.get("keys", ()))
     doc["stops"] = tuple(Stopped(*stop) for stop in doc.get("stops", ()))

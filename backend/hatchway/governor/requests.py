@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import pwd
-from dataclasses import dataclass
 
 from hatchway.governor.authority import Apply, Arm, Lease, Stop, refuse
+from hatchway.governor.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ LARGEST_CAPSULE = 8_000
 STOPS = ("pause", "takeover", "rollback")
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(Value):
     """Who is at the other end, as the kernel says."""
 
     pid: int
@@ -46,13 +45,11 @@ class Peer:
             return f"uid {self.uid}"
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Value):
     """How things are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entries:
+class Entries(Value):
     """Spool lines after this number."""
 
     after: int

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+
+from hatchway.governor.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +18,7 @@ class BadSettings(Exception):
     """The configuration cannot be used; the message says what is wrong and what to write."""
 
 
-@dataclass(frozen=True, slots=True)
-class TargetSettings:
+class TargetSettings(Value):
     """An HAProxy, by its runtime socket."""
 
     socket: str
@@ -27,8 +27,7 @@ class TargetSettings:
     canary: str
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceSettings:
+class ServiceSettings(Value):
     """One service. Without `agent_may_write` it is only recommended for."""
 
     name: str
@@ -36,8 +35,7 @@ class ServiceSettings:
     agent_may_write: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Value):
     """All of it. `lease_s`: this long without a sign of the backend, and the agent is paused."""
 
     services: tuple[ServiceSettings, ...]
