@@ -34,20 +34,34 @@ class JobResult(Struct, frozen=True, kw_only=True):
     tail: tuple[str, ...] = ()  # the newest lines, escapes made visible
 
 
+class RunnerError(Exception):
+    """The runner itself could not do what was asked; the job has not been started by this call."""
+
+
 class Runner(Protocol):
     """The port."""
 
     async def start(self, spec: JobSpec) -> None:
-        """Start the job unless a job with this key was started before (then adopt it)."""
+        """Start the job unless a job with this key was started before (then adopt it).
+
+        Raises RunnerError (no room on the disk, no more processes): it may be tried again.
+        """
 
     def output(self, key: str) -> AsyncIterator[str]:
-        """Lines as they are printed, escapes made visible, each at most 2,000 characters."""
+        """Lines as they are printed, escapes made visible, each at most 2,000 characters.
+
+        From the first line on, also of an adopted job; ends when the job has ended. Of a flood the
+        beginning and the end are given. Raises RunnerError for a key that was never started.
+        """
 
     async def wait(self, key: str) -> JobResult:
-        """The result, when the job has ended."""
+        """The result, when the job has ended. Raises RunnerError for a key never started."""
 
     async def cancel(self, key: str, why: str) -> None:
-        """Stop the whole process group: TERM, then KILL after 2 s."""
+        """Stop the whole process group: TERM, then KILL after 2 s. Returns when it has ended.
+
+        A job that was never started will not run any more; one that has ended stays as it is.
+        """
 
     async def known(self, key: str) -> Literal["absent", "running", "ended", "lost"]:
         """What is known of a job, also one that an earlier backend started."""
