@@ -1,0 +1,79 @@
+"""`python -m hatchway_tui`: the dashboard for one backend."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+# Read by textual when it is imported. A late piece of an escape sequence must not become letters
+# (1 s), the kitty protocol would split plain keys, and nothing on this screen moves by itself.
+SETTINGS = {
+    "ESCDELAY": "1000",
+    "TEXTUAL_DISABLE_KITTY_KEY": "1",
+    "TEXTUAL_ANIMATIONS": "none",
+    "TEXTUAL_SMOOTH_SCROLL": "0",
+}
+
+
+def arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="hatchway tui", description="The operator's dashboard.")
+    parser.add_argument("--backend", required=True, metavar="PATH|ws://127.0.0.1:PORT")
+    parser.add_argument(
+        "--governor", default="", metavar="PATH", help="its socket, for direct stops"
+    )
+    parser.add_argument("--service", default="", help="which service to show first")
+    parser.add_argument("--read-only", action="store_true", help="look, but act in no way")
+    parser.add_argument("--token-file", default="", metavar="FILE", help="for ws:// addresses")
+    parser.add_argument("--mouse", choices=("on", "off"), default="off")
+    parser.add_argument("--bell", choices=("on", "off"), default="on")
+    parser.add_argument(
+        "--theme", choices=("auto", "dark", "light", "ansi", "mono"), default="auto"
+    )
+    return parser.parse_args(argv)
+
+
+def login() -> str:
+    """The name of the person at this terminal, as the system knows it."""
+    import pwd  # noqa: PLC0415
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the dashboard; 0 when it was left with q."""
+    asked = arguments(argv)
+    token = ""
+    if asked.token_file:
+        try:
+            token = Path(asked.token_file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            print(
+                f"hatchway tui: the token cannot be read: {error}. Check --token-file.",
+                file=sys.stderr,
+            )
+            return 2
+    os.environ.update(SETTINGS)
+    from hatchway_tui.app import Dashboard  # noqa: PLC0415 - the settings come first
+    from hatchway_tui.link import Address  # noqa: PLC0415
+    from hatchway_tui.paint.ink import palette_for  # noqa: PLC0415
+
+    encoding = (getattr(sys.__stderr__, "encoding", "") or "").lower().replace("-", "")
+    app = Dashboard(
+        Address(asked.backend, asked.governor, token, asked.read_only, login()),
+        service=asked.service,
+        palette=palette_for(os.environ, os.environ.get("HATCHWAY_THEME", asked.theme) if asked.theme == "auto" else asked.theme),
+        ascii_only=not encoding.startswith("utf"),
+        bell=asked.bell == "on",
+    )  # fmt: skip
+    app.run(mouse=asked.mouse == "on")
+    return app.return_code or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

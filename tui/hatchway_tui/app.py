@@ -1,0 +1,271 @@
+"""The Textual application: binds link, mirror, hands and painters to a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+import time
+import uuid
+from typing import Any, ClassVar
+
+from msgspec.structs import replace
+from rich.console import RenderableType
+from textual import events
+from textual._compositor import CompositorUpdate
+from textual.app import App, ComposeResult
+from textual.binding import BindingType
+from textual.driver import Driver
+from textual.screen import Screen
+
+from hatchway.edge.protocol import Command
+from hatchway_tui import hands as rules
+from hatchway_tui.control import Rights
+from hatchway_tui.glass import Glass
+from hatchway_tui.hands import Hands, Leave, Order, Redraw, Send, Typing
+from hatchway_tui.link import Address, Answer, Link
+from hatchway_tui.mirror import Event, Heard, Model, fold, items, services
+from hatchway_tui.paint.bottom import button_at
+from hatchway_tui.paint.first import paint
+from hatchway_tui.view import View
+from hatchway_tui.wire import Wire
+
+FRAME, FRAME_AWAY = 0.25, 1.0
+_DONE = {
+    "pause": "PAUSED", "takeover": "YOU HAVE THE WHEEL", "rollback": "ROLL BACK ORDERED",
+    "release": "GIVEN BACK", "accept": "ACCEPTED", "reject": "REJECTED",
+}  # fmt: skip
+_DOING = {
+    "pause": "PAUSING", "takeover": "TAKING OVER", "rollback": "ROLLING BACK",
+    "release": "GIVING BACK", "accept": "ACCEPTING", "reject": "REJECTING",
+}  # fmt: skip
+
+
+class Bare(Screen[None]):
+    """A screen without bindings: every key goes through the rules of the hands."""
+
+    BINDINGS: ClassVar[list[BindingType]] = []
+    AUTO_FOCUS = ""
+
+    def compose(self) -> ComposeResult:
+        app = self.app
+        assert isinstance(app, Dashboard)
+        yield app.glass
+
+
+class Dashboard(App[int]):
+    """The operator's screen. `q` leaves with 0 and changes nothing."""
+
+    BINDINGS: ClassVar[list[BindingType]] = []
+    ENABLE_COMMAND_PALETTE = False
+    CSS = "Screen { overflow: hidden; }"
+
+    def __init__(
+        self, address: Address, *, service: str = "", palette: str = "dark",
+        ascii_only: bool = False, bell: bool = True, thin: bool = True,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        at = time.monotonic()
+        self.address = address
+        self.rights = Rights(read_only=address.read_only, name=address.name)
+        self.model = Model(
+            phase_since=at, skew=time.time() - at, governor_known=bool(address.governor)
+        )
+        self.hands = Hands(service=service)
+        self.glass = Glass(palette, ascii_only)
+        self.link = Link(address, self.tell)
+        self.wire = Wire() if thin else None
+        self.frames = 0
+        self._bell = bell
+        self._alarm: tuple[object, ...] = ()
+        self._frame: asyncio.TimerHandle | None = None
+        self._painted_at = 0.0
+        self._away = False
+        self._terminal = sys.__stdin__ is not None and sys.__stdin__.isatty()
+
+    def get_default_screen(self) -> Screen[None]:
+        """The one screen."""
+        return Bare(id="_default")
+
+    def on_mount(self) -> None:
+        """Start the line to the backend and the clock."""
+        loop = asyncio.get_running_loop()
+        if threading.current_thread() is threading.main_thread() and not self.is_headless:
+            for number in (signal.SIGHUP, signal.SIGTERM):
+                loop.add_signal_handler(number, self._leave_now, 128 + number)
+            self._paste_mode(False)
+        self.run_worker(self.link.run(), name="link", exit_on_error=True)
+        self.set_interval(1.0, self._second)
+        self.draw()
+
+    def _leave_now(self, code: int) -> None:
+        """Told to go: leave control as it is. A dead terminal must not keep the process."""
+        threading.Timer(1.5, os._exit, (code,)).start()
+        self.exit(return_code=code)
+
+    # --- what comes in ---------------------------------------------------------------------------
+
+    def tell(self, event: Event) -> None:
+        """The link's events: fold, and draw soon, or at once when a person must know."""
+        before = self.model
+        self.model = fold(before, event)
+        if self.model is before:
+            return
+        if not self.hands.service:
+            known = services(self.model)
+            if known:
+                self.hands = replace(self.hands, service=known[0])
+        urgent = (
+            self.model.phase != before.phase
+            or self.model.authority is not before.authority
+            or self.model.governor is not before.governor
+            or self.model.needs is not before.needs
+            or before.rev < 0
+        )
+        beat = isinstance(event, Heard) and self.model.rev == before.rev
+        if urgent:
+            self.draw()
+        elif not beat:
+            self.draw_soon()
+
+    def _second(self) -> None:
+        """Clock and ages; also notices a terminal that is gone without a signal."""
+        if self._terminal and not self.is_headless and not os.isatty(0):
+            self._leave_now(128 + signal.SIGHUP)
+            return
+        if not self._away or time.monotonic() - self._painted_at >= FRAME_AWAY * 0.9:
+            self.draw()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys never reach Textual's bindings: the rules of the hands decide alone."""
+        if isinstance(event, events.Key):
+            self.pressed(event.key, event.character, event.time)
+        elif isinstance(event, events.Paste):
+            self.hands = rules.paste(self.hands, event.text)
+            self.draw()
+        elif isinstance(event, events.AppBlur | events.AppFocus):
+            self._away = isinstance(event, events.AppBlur)
+            if self._away:
+                self.hands = rules.disarm(self.hands, time.monotonic(), "the terminal lost focus")
+            self.draw()
+        elif isinstance(event, events.MouseDown):
+            if event.y >= self.size.height - 4 and event.y < self.size.height - 1:
+                key = button_at(self.size.width, event.x)
+                key = "f" if key == "r" and self.hands.armed else key
+                self.pressed(key, key, time.monotonic())
+        elif not isinstance(event, events.MouseEvent):
+            if isinstance(event, Driver.SignalResume) and self.wire is not None:
+                self.wire.forget()  # another program had the terminal
+                self.glass.refresh()
+            await super().on_event(event)
+
+    def pressed(self, key: str, char: str | None, at: float) -> None:
+        """One key press, at a time of the monotonic clock."""
+        self.hands = rules.settle(self.hands, self.model, at)
+        self.hands, intents = rules.press(self.hands, self.model, self.rights, key, char, at)
+        for intent in intents:
+            match intent:
+                case Leave():
+                    self.exit(0)
+                case Redraw():
+                    if self.wire is not None:
+                        self.wire.forget()
+                    self.glass.refresh()
+                case Typing(on):
+                    self._paste_mode(on)
+                case Send():
+                    self._send(intent)
+        self.draw()
+
+    def _send(self, send: Send) -> None:
+        order = Order(uuid.uuid4().hex, send.kind, time.monotonic(), direct=not self.link.live)
+        command = Command(
+            order.id, send.kind, send.service, send.item, send.reason, send.expect_epoch,
+            send.expect_version,
+        )  # fmt: skip
+        self.hands = rules.ordered(self.hands, order)
+        if self.hands.armed is None:
+            doing = _DOING[send.kind] + "..." + (" (direct)" if order.direct else "")
+            self.hands = rules.say(self.hands, doing, "plain", order.sent_at)
+        self.run_worker(self._order(order, command), name=send.kind, exit_on_error=True)
+
+    async def _order(self, order: Order, command: Command) -> None:
+        answer = await self.link.order(command)
+        at = time.monotonic()
+        order = replace(
+            order, answered=True, ok=answer.ok, seq=answer.seq, said=answer.said,
+            direct=answer.direct,
+        )  # fmt: skip
+        self.hands = rules.answered(self.hands, order)
+        quiet = self.hands.armed is not None and order.kind == "pause" and answer.ok
+        if not quiet:
+            self.hands = rules.say(self.hands, _outcome(order, answer), "ok" if answer.ok else "bad", at)  # fmt: skip
+        self.draw()
+
+    # --- what goes out ---------------------------------------------------------------------------
+
+    def view(self) -> View:
+        """What is to be painted now."""
+        at = time.monotonic()
+        self.hands = rules.settle(self.hands, self.model, at)
+        return View(
+            self.model, self.hands, self.rights, at + self.model.skew, at, self.address.backend
+        )
+
+    def draw_soon(self) -> None:
+        """Draw at the next tick of the frame clock."""
+        if self._frame is None:
+            wait = FRAME_AWAY if self._away else FRAME
+            due = max(self._painted_at + wait - time.monotonic(), 0.0)
+            self._frame = asyncio.get_running_loop().call_later(due, self.draw)
+
+    def draw(self) -> None:
+        """Draw now."""
+        if self._frame is not None:
+            self._frame.cancel()
+            self._frame = None
+        if not self.is_running:
+            return
+        self._painted_at = time.monotonic()
+        view = self.view()
+        self.glass.show(paint(view, self.size.width, self.size.height))
+        self.frames += 1
+        self._ring(view)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The terminal has another size: everything is painted anew."""
+        if self.wire is not None:
+            self.wire.forget()
+        self.call_after_refresh(self.draw)
+
+    def _ring(self, view: View) -> None:
+        """A bell when control changes hands or something new waits for a person."""
+        waiting = frozenset(item.id for item in items(view.model))
+        alarm = (view.control.mode, view.control.holder, waiting)
+        before, self._alarm = self._alarm, alarm
+        if not before or view.model.rev < 0 or not self._bell or alarm == before:
+            return
+        known = before[2]
+        assert isinstance(known, frozenset)
+        if alarm[:2] != before[:2] or waiting - known:
+            self.bell()
+
+    def _paste_mode(self, on: bool) -> None:
+        """Bracketed paste only while something is typed: outside, a paste is just stray keys."""
+        if self._driver is not None and not self.is_headless:
+            self._driver.write("\x1b[?2004h" if on else "\x1b[?2004l")
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        if self.wire is not None and isinstance(renderable, CompositorUpdate):
+            renderable = self.wire.thin(renderable)
+        super()._display(screen, renderable)
+
+
+def _outcome(order: Order, answer: Answer) -> str:
+    if not answer.ok:
+        todo = f". {answer.todo}" if answer.todo else ""
+        return f"{_DOING[order.kind].lower()} was NOT done: {answer.said}{todo}"
+    proof = f"#{answer.seq}" if answer.seq else "by the governor" if answer.direct else "confirmed"
+    return ", ".join(part for part in (_DONE[order.kind], proof, answer.said) if part)

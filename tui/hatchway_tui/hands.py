@@ -1,0 +1,391 @@
+"""The rules of the keys: what a press means, given what is known. Pure; times are passed in.
+
+`press` turns a key into the next `Hands` and a list of intents; `settle` takes back what no longer
+holds (an armed roll back whose ground has moved, a mark on an item that is gone).
+
+Terminals send escape sequences in pieces, and a piece that comes late looks like typed letters.
+Therefore a guarded key is ignored right after another key, and for a second after anything that
+may be the beginning of such a sequence. Pause is exempt: a false pause is cheap, a deaf one is not.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from hatchway.edge.protocol import CommandKind, ItemDoc
+from hatchway_tui.control import Rights, control_of, direct, live, who, why_not
+from hatchway_tui.keys import BY_KEY
+from hatchway_tui.mirror import Model, items, run_of
+
+TOO_FAST = 0.025
+STRAY_FOR = 1.0
+FIRE_FROM, FIRE_UNTIL = 0.15, 10.0
+TWICE_UNTIL = 10.0
+LOOK_FIRST = 1.0
+NOTICE_FOR = 8.0
+_STRAYS = {"escape", "circumflex_accent", "left_square_bracket", "upper_o", "O"}
+
+Page = Literal["first", "why", "changes", "log", "keys"]
+Tone = Literal["plain", "ok", "warn", "bad"]
+
+
+class Notice(Struct, frozen=True):
+    """A sentence to the person on the last row."""
+
+    text: str
+    tone: Tone
+    until: float
+
+
+class Ground(Struct, frozen=True):
+    """What an armed roll back was armed against."""
+
+    run: str
+    to_version: str
+    outcome: str
+    step: int
+    weight: int
+    live: bool
+    boot: str
+
+
+class Armed(Struct, frozen=True):
+    """`r` was pressed: `f` rolls back, while `ground` and the authority stay as they are."""
+
+    at: float
+    service: str
+    ground: Ground
+    mode: str
+    epoch: int
+
+
+class Entry(Struct, frozen=True):
+    """A reason that is being typed."""
+
+    kind: Literal["release", "reject"]
+    text: str = ""
+    item: str = ""
+
+
+class Order(Struct, frozen=True):
+    """A command on its way, or its answer."""
+
+    id: str
+    kind: CommandKind
+    sent_at: float
+    direct: bool = False
+    answered: bool = False
+    ok: bool = False
+    seq: int = 0
+    said: str = ""
+
+
+class Hands(Struct, frozen=True):
+    """What the person is doing."""
+
+    service: str = ""
+    page: Page = "first"
+    scroll: int = 0
+    focus: str = ""  # id of the marked item
+    focus_at: float = 0.0
+    armed: Armed | None = None
+    twice_at: float = -1e9  # when `o` was pressed once against another person
+    twice_epoch: int = -1
+    entry: Entry | None = None
+    notice: Notice | None = None
+    orders: tuple[Order, ...] = ()
+    last_key_at: float = -1e9
+    stray_at: float = -1e9
+
+
+class Send(Struct, frozen=True):
+    """Send a command."""
+
+    kind: CommandKind
+    service: str
+    item: str = ""
+    reason: str = ""
+    expect_epoch: int = -1
+    expect_version: int = -1
+
+
+class Leave(Struct, frozen=True):
+    """Close the dashboard."""
+
+
+class Redraw(Struct, frozen=True):
+    """Draw everything anew."""
+
+
+class Typing(Struct, frozen=True):
+    """A text field opened or closed (the terminal's paste mode follows it)."""
+
+    on: bool
+
+
+Intent = Send | Leave | Redraw | Typing
+Pressed = tuple[Hands, list[Intent]]
+
+
+def press(
+    hands: Hands, model: Model, rights: Rights, key: str, char: str | None, at: float
+) -> Pressed:
+    """A key came at `at` (monotonic seconds): the next hands and what is to be done."""
+    action = BY_KEY.get(key)
+    stray = key in _STRAYS or key.startswith("alt+") or char in {"[", "O", "\x1b"}
+    fast = at - hands.last_key_at < TOO_FAST or at - hands.stray_at < STRAY_FOR
+    hands = replace(hands, last_key_at=at, stray_at=at if stray else hands.stray_at)
+    if hands.entry is not None and key != "ctrl+p":
+        return _type(hands, model, key, char, at, fast)
+    if action is None:
+        return (_disarm(hands, at, "any other key disarms") if hands.armed else hands), []
+    if hands.armed is not None and action.id not in {"fire", "pause"}:
+        hands = _disarm(hands, at, "any other key disarms")
+        if action.id in {"next", "previous", "close"}:
+            return hands, []
+    if action.rule == "guarded" and fast:
+        return _say(hands, f"{char or key}: ignored, press again", "warn", at), []
+    if action.id != "takeover":
+        hands = replace(hands, twice_at=-1e9)
+    match action.id:
+        case "pause":
+            return _send(replace(hands, armed=None), model, rights, "pause", at)
+        case "takeover":
+            return _take_over(hands, model, rights, at)
+        case "rollback":
+            return _arm(hands, model, rights, at)
+        case "fire":
+            return _fire(hands, model, rights, at)
+        case "release":
+            return _ask(hands, model, rights, "release", at)
+        case "accept" | "reject":
+            return _answer(hands, model, rights, action.id, at)
+        case _:
+            return _look(hands, model, action.id, at)
+
+
+def _look(hands: Hands, model: Model, action: str, at: float) -> Pressed:
+    match action:
+        case "leave":
+            return hands, [Leave()]
+        case "redraw":
+            return hands, [Redraw()]
+        case "close":
+            return replace(hands, page="first", scroll=0, notice=None), []
+        case "why" | "changes" | "log" | "keys" as page:
+            return replace(hands, page="first" if hands.page == page else page, scroll=0), []
+        case "next" | "previous":
+            step = 1 if action == "next" else -1
+            if hands.page != "first":
+                return replace(hands, scroll=max(0, hands.scroll + step)), []
+            return _mark(hands, model, step, at), []
+    return hands, []
+
+
+def _say(hands: Hands, text: str, tone: Tone, at: float) -> Hands:
+    return replace(hands, notice=Notice(text, tone, at + NOTICE_FOR))
+
+
+def say(hands: Hands, text: str, tone: Tone, at: float) -> Hands:
+    """The hands with a sentence to the person."""
+    return _say(hands, text, tone, at)
+
+
+def _disarm(hands: Hands, at: float, why: str) -> Hands:
+    return _say(replace(hands, armed=None), f"roll back disarmed: {why}", "warn", at)
+
+
+def disarm(hands: Hands, at: float, why: str) -> Hands:
+    """Take an armed roll back out of the hands (terminal lost focus, ...)."""
+    return _disarm(hands, at, why) if hands.armed else hands
+
+
+def _send(hands: Hands, model: Model, rights: Rights, kind: CommandKind, at: float) -> Pressed:
+    why = why_not(model, rights, kind, hands.service)
+    if why:
+        return _say(hands, f"not done: {why}", "warn", at), []
+    return replace(hands, notice=None), [Send(kind, hands.service)]
+
+
+def _take_over(hands: Hands, model: Model, rights: Rights, at: float) -> Pressed:
+    control = control_of(model, hands.service)
+    other = control.mode == "person" and control.holder != who(model, rights)
+    confirmed = at - hands.twice_at <= TWICE_UNTIL and hands.twice_epoch == control.epoch
+    if other and not confirmed and not why_not(model, rights, "takeover", hands.service):
+        hands = replace(hands, twice_at=at, twice_epoch=control.epoch)
+        text = f"{control.holder} has the wheel. Press o again to take it from {control.holder}"
+        return _say(hands, text, "warn", at), []
+    return _send(replace(hands, twice_at=-1e9), model, rights, "takeover", at)
+
+
+def ground_of(model: Model, service: str) -> Ground:
+    """What a roll back of `service` would act on now."""
+    run = run_of(model, service)
+    known = live(model)
+    if run is None:
+        return Ground("", "", "", -1, 0, known, model.boot)
+    step = run.step.index if run.step else -1
+    return Ground(run.id, run.to_version, run.outcome, step, run.weight, known, model.boot)
+
+
+def _arm(hands: Hands, model: Model, rights: Rights, at: float) -> Pressed:
+    why = why_not(model, rights, "rollback", hands.service)
+    if why:
+        return _say(hands, f"not done: {why}", "warn", at), []
+    control = control_of(model, hands.service)
+    armed = Armed(at, hands.service, ground_of(model, hands.service), control.mode, control.epoch)
+    hands = replace(hands, armed=armed, page="first", notice=None)
+    return hands, [Send("pause", hands.service, reason="before a roll back")]
+
+
+def _fire(hands: Hands, model: Model, rights: Rights, at: float) -> Pressed:
+    armed = hands.armed
+    if armed is None:
+        return _say(hands, "f does nothing alone: press r first, it shows what f would do", "warn", at), []  # fmt: skip
+    if at - armed.at < FIRE_FROM:
+        return _say(hands, "f: too soon after r, ignored; press again", "warn", at), []
+    hands = replace(hands, armed=None)
+    if at - armed.at > FIRE_UNTIL:
+        return _disarm(hands, at, "more than 10 s passed; press r again"), []
+    why = _moved(armed, model)
+    if why:
+        return _disarm(hands, at, why), []
+    return _send(hands, model, rights, "rollback", at)
+
+
+def _moved(armed: Armed, model: Model) -> str:
+    """Why the ground of an armed roll back is no longer what it was; empty when it is."""
+    if ground_of(model, armed.service) != armed.ground:
+        return "the run or the connection has changed; look again"
+    control = control_of(model, armed.service)
+    same = control.epoch == armed.epoch and control.mode == armed.mode
+    ours = control.mode == "paused" and 0 <= control.epoch - armed.epoch <= 1
+    return "" if same or ours else "who is in control has changed; look again"
+
+
+def _ask(
+    hands: Hands, model: Model, rights: Rights, kind: Literal["release"], at: float
+) -> Pressed:
+    why = why_not(model, rights, kind, hands.service)
+    if why:
+        return _say(hands, f"not done: {why}", "warn", at), []
+    return replace(hands, entry=Entry(kind), notice=None), [Typing(True)]
+
+
+def marked(hands: Hands, model: Model) -> ItemDoc | None:
+    """The item that accept and reject are about."""
+    return next((item for item in items(model) if item.id == hands.focus), None)
+
+
+def _mark(hands: Hands, model: Model, step: int, at: float) -> Hands:
+    ids = [item.id for item in items(model)]
+    if not ids:
+        return hands
+    here = ids.index(hands.focus) if hands.focus in ids else -step
+    there = ids[(here + step) % len(ids)]
+    return hands if there == hands.focus else replace(hands, focus=there, focus_at=at)
+
+
+def _answer(
+    hands: Hands, model: Model, rights: Rights, kind: Literal["accept", "reject"], at: float
+) -> Pressed:
+    item = marked(hands, model)
+    if item is None:
+        return _say(hands, "nothing waits for you", "plain", at), []
+    why = why_not(model, rights, kind, item.service, item)
+    if why:
+        return _say(hands, f"not done: {why}", "warn", at), []
+    if at - hands.focus_at < LOOK_FIRST:
+        return _say(hands, f"{item.title} was marked just now: look, then press again", "warn", at), []  # fmt: skip
+    if kind == "reject":
+        return replace(hands, entry=Entry("reject", item=item.id), notice=None), [Typing(True)]
+    return replace(hands, notice=None), [_answer_to(model, "accept", item, "")]
+
+
+def _answer_to(model: Model, kind: Literal["accept", "reject"], item: ItemDoc, reason: str) -> Send:
+    run = model.runs.get(item.run)
+    return Send(
+        kind, item.service, item=item.id, reason=reason,
+        expect_epoch=control_of(model, item.service).epoch,
+        expect_version=run.version if run else -1,
+    )  # fmt: skip
+
+
+def _type(hands: Hands, model: Model, key: str, char: str | None, at: float, fast: bool) -> Pressed:
+    entry = hands.entry
+    assert entry is not None
+    match key:
+        case "escape" | "ctrl+c":
+            return _say(replace(hands, entry=None), "left without sending", "plain", at), [Typing(False)]  # fmt: skip
+        case "enter" | "ctrl+j":
+            if fast:
+                return _say(hands, "Enter: ignored, press again", "warn", at), []
+            return _submit(hands, model, entry, at)
+        case "backspace" | "ctrl+h":
+            return replace(hands, entry=replace(entry, text=entry.text[:-1])), []
+        case "ctrl+u":
+            return replace(hands, entry=replace(entry, text="")), []
+    if char and char.isprintable() and len(entry.text) < 200:
+        return replace(hands, entry=replace(entry, text=entry.text + char)), []
+    return hands, []
+
+
+def paste(hands: Hands, text: str) -> Hands:
+    """Pasted text goes into an open text field, on one line; elsewhere it is nothing."""
+    if hands.entry is None:
+        return hands
+    flat = "".join(char if char.isprintable() else " " for char in text)
+    return replace(hands, entry=replace(hands.entry, text=(hands.entry.text + flat)[:200]))
+
+
+def _submit(hands: Hands, model: Model, entry: Entry, at: float) -> Pressed:
+    reason = entry.text.strip()
+    if entry.kind == "release":
+        if not reason:
+            return _say(hands, "giving back needs a reason: the next person reads it", "warn", at), []  # fmt: skip
+        control = control_of(model, hands.service)
+        send = Send("release", hands.service, reason=reason, expect_epoch=control.epoch)
+    else:
+        item = next((each for each in items(model) if each.id == entry.item), None)
+        if item is None:
+            hands = replace(hands, entry=None)
+            return _say(hands, "that item is gone: nothing was sent", "warn", at), [Typing(False)]
+        send = _answer_to(model, "reject", item, reason)
+    return replace(hands, entry=None, notice=None), [Typing(False), send]
+
+
+def settle(hands: Hands, model: Model, at: float) -> Hands:
+    """The hands after time has passed or the model has changed."""
+    ids = [item.id for item in items(model)]
+    if hands.focus not in ids and (ids or hands.focus):
+        hands = replace(hands, focus=ids[0] if ids else "", focus_at=at)
+    armed = hands.armed
+    if armed is not None:
+        if at - armed.at > FIRE_UNTIL:
+            hands = _disarm(hands, at, "10 s passed. The agent stays paused")
+        elif why := _moved(armed, model):
+            hands = _disarm(hands, at, why)
+    if hands.notice is not None and at > hands.notice.until:
+        hands = replace(hands, notice=None)
+    if hands.orders and hands.orders[0].answered and at - hands.orders[0].sent_at > 60:
+        hands = replace(hands, orders=hands.orders[1:])
+    return hands
+
+
+def ordered(hands: Hands, order: Order) -> Hands:
+    """A command went out."""
+    return replace(hands, orders=(*hands.orders, order)[-8:])
+
+
+def answered(hands: Hands, order: Order) -> Hands:
+    """Its answer came in."""
+    orders = tuple(order if each.id == order.id else each for each in hands.orders)
+    return replace(hands, orders=orders)
+
+
+def is_direct(model: Model) -> bool:
+    """Whether the stops go to the governor directly."""
+    return direct(model)

@@ -1,0 +1,1 @@
+"""Painters: pure functions from what is known to lines of text. No Textual, no I/O."""

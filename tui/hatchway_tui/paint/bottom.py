@@ -1,0 +1,308 @@
+"""What needs a person, what happened last, what ships, and the big buttons."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from hatchway.edge.protocol import ItemDoc
+from hatchway_tui import safe_text
+from hatchway_tui.control import direct, live, who, why_not
+from hatchway_tui.hands import FIRE_UNTIL, Order
+from hatchway_tui.keys import ACTIONS, shown
+from hatchway_tui.mirror import items
+from hatchway_tui.paint import words
+from hatchway_tui.paint.canvas import Canvas, Piece
+from hatchway_tui.view import View
+
+RISK = {"LOW": "ok", "MEDIUM": "warn", "HIGH": "bad"}
+TONES = {"plain": "acc", "good": "ok", "warn": "warn", "bad": "bad", "dim": "dim"}
+
+
+def needs(view: View, width: int, height: int) -> Canvas:
+    """The open items as cards, the marked one first in full; never more than fit."""
+    canvas = Canvas(width, height)
+    waiting = items(view.model)
+    if not waiting:
+        canvas.rule(0, "NEEDS YOU 0")
+        if height > 1:
+            canvas.put(2, 1, "nothing waits for you", "dim")
+        return canvas
+    oldest = words.age(view.now - min(item.asked_at for item in waiting))
+    canvas.rule(0, f"NEEDS YOU {len(waiting)}", "warn", f"oldest {oldest}")
+    y = 1
+    focus = view.hands.focus
+    spare = height - 1 - len(waiting)  # rows beyond one a card
+    for index, item in enumerate(waiting):
+        if y >= height:
+            break
+        if y == height - 1 and index < len(waiting) - 1 and index > 0:
+            canvas.put(2, y, f"and {len(waiting) - index} more: down or tab marks the next", "dim")
+            break
+        full = _card_lines(view, item, width - 3, marked=item.id == focus)
+        rows = 1 + max(0, min(len(full), spare))
+        spare -= rows - 1
+        _card(canvas, view, item, y, full[: rows - 1], marked=item.id == focus)
+        y += rows
+        if spare > 0 and index < len(waiting) - 1 and width < 80:
+            y, spare = y + 1, spare - 1
+    return canvas
+
+
+def _card(
+    canvas: Canvas, view: View, item: ItemDoc, y: int, lines: list[tuple[Piece, ...]], marked: bool
+) -> None:
+    if marked:
+        canvas.fill(0, y, canvas.width, 1 + len(lines), "panel")
+        for row in range(y, y + 1 + len(lines)):
+            canvas.put(0, row, "▌", "acc")
+    end = canvas.width - 1
+    if item.expires_at:
+        left = item.expires_at - view.now
+        when = f"ends {words.minute(item.expires_at)}" if left > 0 else "EXPIRED"
+        end = canvas.right(end, y, Piece(when, "dim" if left > 300 else "warn")) - 2
+    x = canvas.say(2, y, Piece(item.title, "hi" if marked else "txt", True), end=end) + 2
+    extra: list[Piece] = []
+    if item.risk:
+        extra += [Piece(f"{item.risk} ", RISK.get(item.risk, "warn"), True), Piece("risk  ", "dim")]
+    if canvas.width >= 78 and item.undo:
+        extra += _undo(item)
+    if canvas.width >= 78 and item.confidence is not None:
+        extra.append(Piece(f"agent {item.confidence:.0%} sure"))
+    if end - x > 8:
+        canvas.say(x, y, *extra, end=end)
+    for row, pieces in enumerate(lines, start=y + 1):
+        canvas.say(2, row, *pieces, end=canvas.width - 1)
+
+
+def _undo(item: ItemDoc) -> list[Piece]:
+    good = item.undo.upper().startswith("YES")
+    return [Piece("undo safe ", "dim"), Piece(f"{item.undo}  ", "ok" if good else "bad", True)]
+
+
+def _card_lines(view: View, item: ItemDoc, width: int, marked: bool) -> list[tuple[Piece, ...]]:
+    lines: list[tuple[Piece, ...]] = []
+    if width < 75 and item.undo:
+        sure = "" if item.confidence is None else f"agent {item.confidence:.0%} sure"
+        lines.append((*_undo(item), Piece(sure)))
+    lines += [(Piece(text),) for text in item.lines]
+    why = why_not(view.model, view.rights, "accept", item.service, item)
+    if why:
+        lines.insert(0, (Piece(why, "warn"),))
+    elif marked:
+        hints: list[Piece] = []
+        for key, word in (("a", "accept"), ("x", "reject"), ("w", "why"), ("d", "changes")):
+            hints += [Piece(key, "acc", True), Piece(f" {word}   ", "dim")]
+        # the keys go last but above what does not fit
+        lines.insert(min(len(lines), 3), tuple(hints))
+    if item.default:
+        lines.append((Piece(f"if nobody answers: {item.default}", "dim"),))
+    return lines
+
+
+def last(view: View, width: int, height: int) -> Canvas:
+    """The newest lines of the journal, the newest first."""
+    canvas = Canvas(width, height)
+    audit = view.model.audit
+    checked = f"chain verified to #{audit.verified_to}" if audit.verified_to and width > 40 else ""
+    pad = 1 if width != 80 and width >= 60 else 0
+    if height > 1:
+        canvas.rule(0, "LAST", right=checked, x=pad)
+    y = 1 if height > 1 else 0
+    for line in reversed(audit.lines[-max(height, 1) :]):
+        if y >= height:
+            break
+        who_cells = min(max(len(line.who), 6), 10)
+        canvas.say(
+            pad, y, Piece(words.clock(line.at) + "  ", "dim"),
+            Piece(f"{safe_text.fit(line.who, who_cells):<{who_cells}} ", TONES[line.tone]),
+            Piece(line.text, "bad" if line.tone == "bad" else "txt"),
+        )  # fmt: skip
+        y += 1
+    return canvas
+
+
+def ships(view: View, width: int, height: int) -> Canvas:
+    """What this release brings: risk with reasons, what needs attention, commits."""
+    canvas = Canvas(width, height)
+    run = view.run
+    canvas.rule(0, "WHAT SHIPS", right=run.commit[:10] if run else "")
+    if run is None:
+        return canvas
+    x = canvas.say(2, 1, Piece(run.risk or "risk unknown", RISK.get(run.risk, "dim"), True)) + 2
+    counts = f"{words.count(len(run.changes), 'commit')}, {words.count(len(run.files), 'file')}"
+    canvas.say(x, 1, Piece(counts, "dim"))
+    y = 2
+    lines = [Piece(text, "warn") for text in run.attention[:2]]
+    lines += [Piece(text) for text in run.risk_reasons if text not in run.attention]
+    lines += [Piece(f"{change.commit[:7]} {change.title}", "dim") for change in run.changes]
+    for piece in lines[: height - 2]:
+        canvas.say(2, y, piece)
+        y += 1
+    return canvas
+
+
+class Button(NamedTuple):
+    """What one of the three big buttons says."""
+
+    key: str
+    label: str
+    sub: str
+    tone: str
+
+
+def buttons_of(view: View) -> tuple[Button, Button, Button]:
+    """Pause, take over, roll back: what each would do now, or why it cannot."""
+    return _pause_button(view), _take_button(view), _roll_button(view)
+
+
+def _order(view: View, kind: str) -> Order | None:
+    """The newest command of a kind, while its words are worth showing."""
+    for order in reversed(view.hands.orders):
+        if order.kind == kind:
+            fresh = not order.answered or (order.ok and view.at - order.sent_at < 20)
+            return order if fresh else None
+    return None
+
+
+def _sub(view: View, kind: str, words_: str) -> tuple[str, str | None]:
+    why = why_not(view.model, view.rights, kind, view.hands.service)
+    if why:
+        return why, "faint"
+    return ("direct" if direct(view.model) else words_), None
+
+
+def _mark(order: Order) -> str:
+    return f"#{order.seq}" if order.seq else "direct" if order.direct else "confirmed"
+
+
+def _pause_button(view: View) -> Button:
+    sub, tone = _sub(view, "pause", "one key")
+    order, mode = _order(view, "pause"), view.control.mode
+    if order and not order.answered:
+        return Button("p", "PAUSING...", "sent", "warn")
+    if mode == "paused":
+        confirmed = _mark(order) if order else ""
+        return Button("p", "PAUSED", f"{confirmed} {view.control.holder}".strip(), tone or "dim")
+    if tone and view.rights.read_only:
+        return Button("p", "PAUSE", "ask oncall to pause", tone)
+    return Button("p", "PAUSE AGENT", sub, tone or "acc")
+
+
+def _take_button(view: View) -> Button:
+    sub, tone = _sub(view, "takeover", "one key")
+    order, control = _order(view, "takeover"), view.control
+    if order and not order.answered:
+        return Button("o", "TAKING OVER...", "sent", "warn")
+    if control.mode == "person":
+        if control.holder == who(view.model, view.rights):
+            sub = _mark(order) if order else "g gives back"
+            return Button("o", "YOU HAVE IT", sub, tone or "dim")
+        return Button("o", "TAKE OVER", f"from {control.holder}: twice", tone or "warn")
+    return Button("o", "TAKE OVER", sub, tone or "warn")
+
+
+def _roll_button(view: View) -> Button:
+    sub, tone = _sub(view, "rollback", "then f")
+    order, armed = _order(view, "rollback"), view.hands.armed
+    if armed is not None:
+        left = max(int(armed.at + FIRE_UNTIL - view.at + 0.999), 0)
+        return Button("f", "ROLL BACK NOW", f"{left}s left", "bad")
+    if order and not order.answered:
+        return Button("r", "ROLLING BACK...", "sent", "bad")
+    if order and order.ok:
+        return Button("r", "ROLL BACK", f"ordered {_mark(order)}", tone or "bad")
+    if not tone and sub == "direct":
+        sub = "then f, direct"
+    return Button("r", "ROLL BACK", sub, tone or "bad")
+
+
+def buttons(view: View, width: int, height: int) -> Canvas:
+    """Three buttons, `height` 3 (framed) or 1."""
+    canvas = Canvas(width, height)
+    pad = 1 if width >= 100 else 0
+    gap = 3 if width >= 100 else 1
+    each = (width - 2 * pad - 2 * gap) // 3
+    x = pad
+    for index, button in enumerate(buttons_of(view)):
+        cells = each if index < 2 else width - pad - x
+        _button(canvas, x, cells, height, button)
+        x += each + gap
+    return canvas
+
+
+def button_at(width: int, x: int) -> str:
+    """The key of the button under column `x`."""
+    return "por"[max(0, min(2, x * 3 // max(width, 1)))]
+
+
+def _button(canvas: Canvas, x: int, width: int, height: int, button: Button) -> None:
+    tone, middle = button.tone, height // 2
+    canvas.fill(x, 0, width, height, "btn")
+    inset = 0
+    if height == 3:
+        inset = 3 if width >= 24 else 2
+        canvas.put(x, 0, "┏" + "━" * (width - 2) + "┓", tone)
+        canvas.put(x, 1, "┃", tone)
+        canvas.put(x + width - 1, 1, "┃", tone)
+        canvas.put(x, 2, "┗" + "━" * (width - 2) + "┛", tone)
+    label = button.label
+    room = width - 2 * inset - 4
+    if safe_text.width(label) > room:
+        label = label.replace(" AGENT", "").replace(" NOW", "")
+    dead = tone == "faint"
+    at = canvas.put(x + inset, middle, f" {button.key} ", "ink", True, "line" if dead else tone) + 1
+    end = x + width - max(inset, 1)
+    sub = safe_text.fit(button.sub, end - at - safe_text.width(label) - 1)
+    at = canvas.say(at, middle, Piece(label, "dim" if dead else "hi", True), end=end)
+    if button.label == "PAUSE AGENT" and label == button.label and len(sub) < len(button.sub):
+        canvas.put(at - 6, middle, "      ", "hi")
+        sub = safe_text.fit(button.sub, end - at + 5)
+    if sub:
+        canvas.right(end, middle, Piece(sub, "warn" if button.sub.startswith("direct") else "dim"))
+
+
+def hints(view: View, width: int) -> Canvas:
+    """The last row: what is being typed, else what has to be said, else the keys."""
+    entry, notice = view.hands.entry, view.hands.notice
+    canvas = Canvas(width, 1, "panel" if entry or notice else "bg")
+    pad = 1 if width >= 100 else 0
+    if entry is not None:
+        ask = "give back, why?" if entry.kind == "release" else "reject, why?"
+        keys = "Enter sends  Esc leaves" if not notice else notice.text
+        end = canvas.right(width - pad, 0, Piece(keys, "warn" if notice else "dim")) - 1
+        x = canvas.say(pad, 0, Piece(f"{ask} ", "acc", True), end=end)
+        text = safe_text.safe(entry.text)
+        while safe_text.width(text) > end - x - 2:
+            text = text[1:]
+        canvas.say(x, 0, Piece(text, "hi"), Piece(" ", "ink", False, "acc"), end=end)
+        return canvas
+    if notice is not None:
+        tone = "hi" if notice.tone == "plain" else notice.tone
+        canvas.say(pad, 0, Piece(notice.text, tone, True), end=width - pad)
+        return canvas
+    x = pad
+    for action in _worth_hinting(view):
+        word = "leave (changes nothing)" if action[1] == "leave" and width >= 110 else action[1]
+        cells = len(action[0]) + 1 + len(word)
+        if x + cells > width - pad:
+            break
+        x = canvas.say(x, 0, Piece(action[0], "txt", True), Piece(f" {word}", "dim"))
+        x += 3 if width >= 100 else 2
+    return canvas
+
+
+def _worth_hinting(view: View) -> list[tuple[str, str]]:
+    out = []
+    for action in ACTIONS:
+        if not action.hint:
+            continue
+        if action.id == "release" and view.control.mode not in {"paused", "person"}:
+            continue
+        if action.id in {"accept", "reject"} and (
+            not items(view.model) or not live(view.model) or view.rights.read_only
+        ):
+            continue
+        out.append((shown(action.keys[0]), action.label))
+    if view.hands.page != "first":
+        out.insert(0, ("Enter", "back"))
+    return out

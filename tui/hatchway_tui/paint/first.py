@@ -1,0 +1,178 @@
+"""The first screen: which panel gets which rows. The reading order is the same at every size.
+
+Rows are given out by importance: the header, the run and the verdict's sentence come first, then
+one row of buttons, then what needs a person, and so on; what is left over goes to the panels in
+the order in which more room helps most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from hatchway_tui.mirror import items
+from hatchway_tui.paint import bottom, middle, pages, top
+from hatchway_tui.paint.canvas import Canvas, Line
+from hatchway_tui.paint.plan import plan
+from hatchway_tui.view import View
+
+WIDE, TALL = 108, 34
+
+
+class Section(Struct):
+    """A panel of the stack: rows asked for in three rounds, and how to draw it."""
+
+    draw: Callable[[int], Canvas]
+    least: int  # below this it is left out
+    good: int  # what it should have
+    most: int  # what it can make use of
+    worth: int  # the higher, the longer it stays on a small screen
+    rows: int = 0
+
+
+def paint(view: View, width: int, height: int) -> tuple[Line, ...]:
+    """The whole screen: `height` rows, each exactly `width` cells."""
+    canvas = Canvas(width, height)
+    if height < 1 or width < 1:
+        return canvas.lines()
+    sections = _sections(view, width, height)
+    _share_out(sections, height)
+    y = 0
+    for section in sections:
+        if section.rows:
+            canvas.blit(0, y, section.draw(section.rows))
+            y += section.rows
+    return canvas.lines()
+
+
+def _share_out(sections: list[Section], height: int) -> None:
+    left = height
+    for section in sorted(sections, key=lambda each: -each.worth):
+        if section.least <= left:
+            section.rows = section.least
+            left -= section.least
+    for goal in ("good", "most"):
+        for section in sorted(sections, key=lambda each: -each.worth):
+            if section.rows or section.least == 0:
+                more = min(max(getattr(section, goal) - section.rows, 0), left)
+                section.rows += more
+                left -= more
+    spring = max(sections, key=lambda each: each.most)
+    spring.rows += left
+
+
+def _sections(view: View, width: int, height: int) -> list[Section]:
+    wide, airy = width >= WIDE and height >= TALL, height >= TALL
+    blank = Canvas(0, 0)
+
+    def gap(worth: int) -> list[Section]:
+        # an empty row between panels, where there is room for air
+        return [Section(lambda _: blank, 0, 1, 1, worth)] if airy else []
+
+    big = 3 if height >= 20 and width >= 48 else 1
+    head = Section(lambda rows: top.header(view, width), 1, 2, 2, 100)
+    line = Section(lambda rows: top.run_line(view, width), 1, 1, 1, 95)
+    stops = Section(lambda rows: bottom.buttons(view, width, rows), big, big, big, 99)
+    keys = Section(lambda rows: bottom.hints(view, width), 1, 1, 1, 60)
+    if view.hands.entry or view.hands.notice:
+        keys.worth = 98  # what is typed or said must be seen
+    if view.hands.page != "first":
+        body = Section(lambda rows: pages.page(view, width, rows), 1, height, height, 90)
+        return [head, line, body, stops, keys]
+    armed = view.hands.armed
+    if armed is not None:
+        says = Section(lambda rows: plan(view, armed, width, rows), 2, 7, 7, 97)
+    else:
+        says = Section(lambda rows: middle.verdict(view, width, rows), 1, 5, 7 if airy else 5, 92)
+    middles = _wide(view, width) if wide else _narrow(view, width, height)
+    return [
+        head, *gap(22), line, *gap(21), says, *gap(20), *middles, *gap(19), stops, keys,
+    ]  # fmt: skip
+
+
+def _narrow(view: View, width: int, height: int) -> list[Section]:
+    run, metrics = view.run, view.metrics
+    waiting = len(items(view.model))
+    out: list[Section] = []
+    if metrics is not None and metrics.metrics:
+        shown, count = metrics.metrics, len(metrics.metrics)
+        if height >= TALL and middle.plotted(view):
+            out.append(Section(lambda rows: middle.plots(view, width, rows), 5, 8, 14, 45))
+            shown = tuple(metric for metric in shown if not metric.plot)
+            count = len(shown)
+        if count:
+            out.append(
+                Section(lambda rows: middle.table(view, width, rows, shown), 2, count + 1, count + 1, 50)
+            )  # fmt: skip
+    elif run is not None and run.stages:
+        out.append(Section(lambda rows: middle.stages(view, run, width, rows), 1, 6, 30, 50))
+    cards = 1 + max(waiting * 2, 1)
+    out.append(
+        Section(
+            lambda rows: bottom.needs(view, width, rows),
+            1 + bool(waiting),
+            cards,
+            1 + 5 * max(waiting, 1) if waiting else 2,
+            70 if waiting else 30,
+        )
+    )
+    out.append(Section(lambda rows: bottom.last(view, width, rows), 1, 2, 51, 40))
+    return out
+
+
+def _wide(view: View, width: int) -> list[Section]:
+    run = view.run
+    left = int((width - 2) * 0.58)
+    right = width - 2 - left - 1
+
+    def beside(one: Canvas, other: Canvas, rows: int) -> Canvas:
+        both = Canvas(width, rows)
+        both.blit(0, 0, one)
+        both.blit(left + 2, 0, other)
+        return both
+
+    metrics = view.metrics
+    rest = tuple(metric for metric in metrics.metrics if not metric.plot) if metrics else ()
+    out: list[Section] = []
+    if middle.plotted(view):
+        out.append(Section(lambda rows: middle.plots(view, width, rows), 6, 8, 8, 45))
+        out.append(Section(lambda _: Canvas(0, 0), 0, 1, 1, 18))
+
+    def watched(rows: int) -> Canvas:
+        canvas = Canvas(left, rows)
+        if rest or run is None or (metrics is not None and metrics.metrics):
+            canvas.rule(0, "ALSO WATCHED", x=1)
+            canvas.blit(0, 1, middle.table(view, left, rows - 1, rest))
+        else:
+            canvas.rule(0, "STAGES", x=1)
+            canvas.blit(0, 1, middle.stages(view, run, left, rows - 1))
+        return canvas
+
+    stages = sum(1 + len(stage.jobs) for stage in run.stages) if run and not rest else len(rest)
+    waiting = items(view.model)
+    cards = 1 + sum(3 + len(item.lines) for item in waiting)
+    first = max(min(max(stages + 2, cards), 16), 4)
+    out.append(
+        Section(
+            lambda rows: beside(watched(rows), bottom.needs(view, right, rows), rows),
+            4,
+            first,
+            first,
+            70,
+        )
+    )
+    out.append(
+        Section(
+            lambda rows: beside(
+                bottom.last(view, left, rows), bottom.ships(view, right, rows), rows
+            ),
+            3,
+            5,
+            14,
+            40,
+        )
+    )
+    if middle.plotted(view):
+        out[0].most = 1000  # what is left over goes to the plots
+    return out

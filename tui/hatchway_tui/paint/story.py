@@ -1,0 +1,181 @@
+"""What is going on, in words: for every state one word, one sentence, reasons, and what is next."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from hatchway.edge.protocol import JobDoc, RunDoc, StageDoc, WhyLine
+from hatchway_tui.control import canary_weight, governor_answers, live
+from hatchway_tui.paint import words
+from hatchway_tui.view import View
+
+VERDICTS = {
+    "PASS": ("PASS", "ok"),
+    "REGRESS": ("REGRESS", "bad"),
+    "UNSURE": ("UNSURE", "warn"),
+    "NO_DATA": ("NO DATA", "warn"),
+}
+OUTCOMES = {
+    "promoted": ("PROMOTED", "ok"),
+    "rolled_back": ("ROLLED BACK", "warn"),
+    "held": ("HELD", "warn"),
+    "rejected": ("REJECTED", "warn"),
+    "failed": ("FAILED", "bad"),
+}
+
+
+class Story(Struct, frozen=True):
+    """The verdict block: `word` in `tone`, a sentence, reasons, what happens if nobody acts."""
+
+    word: str
+    tone: str
+    headline: str
+    why: tuple[WhyLine, ...] = ()
+    next: str = ""
+    sure: str = ""
+
+
+def stage_of(run: RunDoc) -> StageDoc | None:
+    """The stage that matters now: failed, else running or waiting, else the next pending one."""
+    for wanted in (("failed",), ("running", "waiting"), ("pending",)):
+        for stage in run.stages:
+            if stage.status in wanted:
+                return stage
+    return None
+
+
+def story(view: View) -> Story:
+    """What to tell the person first."""
+    model, run = view.model, view.run
+    if model.rev < 0:
+        return _without_backend(view)
+    if run is None:
+        return Story(
+            "IDLE", "dim", "Nothing is being released.",
+            next="the agent starts when there is a new commit; or: hatchway start",
+        )  # fmt: skip
+    if run.status == "ended":
+        return _ended(view, run)
+    told = _going(view, run)
+    if view.control.mode == "paused":
+        by = view.control.holder or "somebody"
+        told = Story(
+            told.word, told.tone, told.headline, told.why,
+            f"PAUSED by {by}: no new step until somebody gives back (g); traffic stays as it is",
+            told.sure,
+        )  # fmt: skip
+    elif view.control.mode == "person":
+        told = Story(
+            told.word, told.tone, told.headline, told.why,
+            f"{view.control.holder or 'a person'} has the wheel: the agent only watches until g",
+            told.sure,
+        )  # fmt: skip
+    return told
+
+
+def _without_backend(view: View) -> Story:
+    model = view.model
+    if model.phase == "connecting" and not model.why:
+        return Story("CONNECTING", "dim", f"to the backend at {view.address}")
+    lines = [WhyLine("?", model.why)] if model.why else []
+    if governor_answers(model):
+        weight = canary_weight(model, view.hands.service)
+        share = "not known" if weight is None else f"{weight} % of the traffic"
+        lines.append(
+            WhyLine("+", f"the governor answers: canary {share}, mode {view.control.mode}")
+        )
+        following = "pause, take over and roll back work directly through the governor"
+    else:
+        trouble = model.governor_trouble or "no governor is known to this dashboard"
+        lines.append(WhyLine("-", trouble))
+        following = "start it with: hatchway serve   (this screen goes on by itself)"
+    return Story("NO BACKEND", "warn", "The backend cannot be reached.", tuple(lines), following)
+
+
+def _ended(view: View, run: RunDoc) -> Story:
+    word, tone = OUTCOMES.get(run.outcome, (run.outcome.upper() or "ENDED", "plain"))
+    at = words.clock(run.ended_at)
+    spent = words.lasting(run.ended_at - run.started_at) if run.ended_at else "?"
+    sentences = {
+        "promoted": f"{run.to_version} has all the traffic since {at}, after {spent}.",
+        "rolled_back": f"Back on {run.from_version} since {at}; {run.to_version} is out.",
+        "held": f"Ended held at {at}.",
+        "rejected": f"A person said no to {run.to_version} at {at}.",
+        "failed": f"{run.to_version} stopped at {at}.",
+    }
+    why: list[WhyLine] = []
+    stage = stage_of(run)
+    if run.outcome == "failed" and stage is not None and stage.status == "failed":
+        why += _failures(stage)
+    if run.held:
+        why.append(WhyLine("?" if run.outcome == "held" else "-", run.held))
+    if run.verdict is not None and run.outcome != "failed":
+        why.append(WhyLine("+", f"judged {VERDICTS[run.verdict.verdict][0]}: {run.verdict.headline}"))  # fmt: skip
+        why += run.verdict.why
+    following = run.next or f"nothing waits; {run.weight} % on the canary"
+    return Story(word, tone, sentences.get(run.outcome, f"Ended at {at}."), tuple(why), following)
+
+
+def _failures(stage: StageDoc) -> list[WhyLine]:
+    lines = [WhyLine("-", f"{stage.name}: {stage.detail}")] if stage.detail else []
+    lines += [
+        WhyLine("-", f"{stage.name} / {job.name}: {job.detail or 'failed'}")
+        for job in stage.jobs
+        if job.status == "failed"
+    ]
+    return lines or [WhyLine("-", f"{stage.name} failed")]
+
+
+def _going(view: View, run: RunDoc) -> Story:
+    verdict = run.verdict
+    if verdict is not None:
+        word, tone = VERDICTS[verdict.verdict]
+        sure = "" if verdict.confidence is None else f"{verdict.confidence:.0%} sure"
+        headline = verdict.headline
+        if run.held:
+            headline = f"{headline.rstrip('.')}. Held: {run.held}"
+        return Story(word, tone, headline, verdict.why, run.next, sure)
+    stage = stage_of(run)
+    if run.status == "rolling_back":
+        return Story("ROLLING BACK", "warn", f"to {run.from_version}", (), run.next)
+    if stage is None:
+        return Story("RUNNING", "acc", "between two stages", (), run.next)
+    if stage.status == "failed":
+        return Story("FAILED", "bad", f"{stage.name} failed", tuple(_failures(stage)), run.next)
+    if stage.status == "waiting" or run.status == "waiting":
+        why = [WhyLine("?", text) for text in run.attention]
+        why += [WhyLine("?", f"risk {run.risk}: {text}") for text in run.risk_reasons]
+        headline = stage.detail or f"{stage.name} waits for a person"
+        return Story("WAITING", "warn", headline, tuple(why), run.next)
+    if run.status == "held":
+        return Story("HELD", "warn", run.held or "held", (), run.next)
+    return Story("RUNNING", "acc", _busy(view, stage), tuple(_jobs(view, stage)), run.next)
+
+
+def _busy(view: View, stage: StageDoc) -> str:
+    if not live(view.model):
+        return f"{stage.name}, as last heard"
+    names = ", ".join(job.name for job in stage.jobs if job.status == "running")
+    return f"{stage.name}: {names}" if names else stage.name
+
+
+def _jobs(view: View, stage: StageDoc) -> list[WhyLine]:
+    signs = {"passed": "+", "failed": "-"}
+    return [
+        WhyLine(signs.get(job.status, "?"), f"{job.name} {job_says(view, job)}")  # type: ignore[arg-type]
+        for job in sorted(stage.jobs, key=lambda job: job.status != "running")
+    ]
+
+
+def job_says(view: View, job: JobDoc) -> str:
+    """A job's state and time in words."""
+    match job.status:
+        case "running":
+            spent = words.lasting(view.now - job.started_at) if job.started_at else ""
+            return f"running {spent}  {job.detail}".rstrip()
+        case "passed":
+            return f"passed in {words.took(job.ended_at - job.started_at)}"
+        case "failed":
+            return f"FAILED  {job.detail}".rstrip()
+        case _:
+            return job.status

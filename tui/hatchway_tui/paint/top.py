@@ -1,0 +1,245 @@
+"""The first rows: who is in control, is the data live, who am I, what is being released."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from hatchway.edge.protocol import RunDoc, StageDoc
+from hatchway_tui import safe_text
+from hatchway_tui.control import STALE_AFTER, direct, governor_answers, live, who, why_not
+from hatchway_tui.paint import words
+from hatchway_tui.paint.canvas import Canvas, Piece
+from hatchway_tui.paint.story import OUTCOMES, stage_of
+from hatchway_tui.view import View
+
+
+class Group(NamedTuple):
+    """Pieces that stay or go together; the lowest `worth` goes first."""
+
+    worth: int
+    pieces: tuple[Piece, ...]
+
+    @property
+    def cells(self) -> int:
+        return sum(safe_text.width(safe_text.safe(piece.text)) for piece in self.pieces)
+
+
+def row(canvas: Canvas, y: int, left: list[Group], right: list[Group], x: int = 0) -> None:
+    """Draw groups from both ends of a row, dropping the least worth until they fit."""
+    left, right = [g for g in left if g.pieces], [g for g in right if g.pieces]
+    while len(left) + len(right) > 1:
+        gaps = 2 * (len(left) + len(right) - 1)
+        if sum(group.cells for group in left + right) + gaps <= canvas.width - 2 * x:
+            break
+        poorest = min(left + right, key=lambda group: group.worth)
+        (left if poorest in left else right).remove(poorest)
+    end = canvas.width - x
+    for group in reversed(right):
+        end = canvas.right(end, y, *group.pieces) - 2
+    for group in left:
+        x = canvas.say(x, y, *group.pieces, end=end) + 2
+
+
+def control_words(view: View) -> tuple[str, str, str]:
+    """The mode as a word, its tone, and the rest of the sentence."""
+    control = view.control
+    since = f" since {words.minute(control.since)}" if control.since else ""
+    match control.mode:
+        case "agent":
+            run = view.run
+            level = control.level or (
+                "recommends only" if run and run.mode == "recommend" else "acts within policy"
+            )
+            told = ("AGENT", "acc", level)
+        case "paused":
+            told = ("PAUSED", "warn", f"by {control.holder or '?'}{since}")
+        case "person":
+            mine = control.holder == who(view.model, view.rights)
+            name = f"{control.holder} (you)" if mine else control.holder
+            told = ("PERSON", "warn", f"{name} has the wheel{since}")
+        case _:
+            told = ("UNKNOWN", "warn", "nobody confirms who is in control")
+    if control.source == "memory":
+        return told[0] + "?", "warn", f"{told[2]}, as last heard"
+    return told
+
+
+def data_words(view: View) -> tuple[str, str, str]:
+    """Whether the data are live: a word, its tone, and the rest."""
+    model = view.model
+    silent = view.at - model.heard_at if model.heard_at else view.at - model.phase_since
+    match model.phase:
+        case "live":
+            metrics = view.metrics
+            old = view.now - metrics.at if metrics is not None and metrics.at else 0.0
+            run = view.run
+            if run is not None and run.step is not None and run.status != "ended" and old > 10:
+                return "METRICS OLD", "warn", words.age(old)
+            if silent > STALE_AFTER - 0.5:
+                return "BACKEND SILENT", "warn", words.age(silent)
+            return "LIVE", "hi", words.age(max(silent, 0.0))
+        case "connecting" if not model.heard_at and not model.why:
+            return "CONNECTING", "dim", ""
+        case "silent":
+            return "BACKEND SILENT", "warn", words.age(silent)
+        case _:
+            return "BACKEND DOWN", "warn", words.age(silent)
+
+
+def header(view: View, width: int) -> Canvas:
+    """Two rows: environment, control, data, clock; me, duty, freeze or what is wrong."""
+    canvas = Canvas(width, 2, "panel")
+    pad = 1 if width >= 100 else 0
+    system, model = view.model.system, view.model
+    word, tone, rest = control_words(view)
+    said, data_tone, data_rest = data_words(view)
+    environment = (system.environment if system else "").upper()
+    left = [
+        Group(40, (Piece("HATCHWAY", "hi", True),)),
+        Group(70, (Piece(f" {environment} ", "ink", True, "env"),) if environment else ()),
+        Group(5, (Piece(system.name),) if system and system.name else ()),
+        Group(100, (Piece("CONTROL ", "dim"), Piece(f" {word} ", "ink", True, tone))),
+        Group(60, (Piece(rest, "hi" if tone == "warn" else "txt"),)),
+    ]
+    right = [
+        Group(90, (Piece("DATA ", "dim"), Piece(f"{said} {data_rest}".rstrip(), data_tone, True))),
+        Group(6, _round_trip(view)),
+        Group(30, (Piece(words.clock(view.now) + "Z"),)),
+    ]
+    row(canvas, 0, left, right, pad)
+    if live(model) or (model.phase == "connecting" and not model.why):
+        row(canvas, 1, *_me(view), pad)
+    else:
+        row(canvas, 1, *_lost(view), pad)
+    return canvas
+
+
+def _round_trip(view: View) -> tuple[Piece, ...]:
+    seconds = view.model.round_trip
+    if seconds is None or seconds < 0.005:
+        return ()
+    step = 5 if seconds < 0.1 else 50
+    return (Piece(f"link {max(round(seconds * 1000 / step) * step, step)}ms", "dim"),)
+
+
+def _me(view: View) -> tuple[list[Group], list[Group]]:
+    you, system = view.model.you, view.model.system
+    rights = []
+    if view.rights.read_only or (you and you.read_only):
+        rights.append("READ-ONLY")
+    elif you:
+        names = {"takeover": "take over", "rollback": "roll back", "release": "give back"}
+        rights.append("can " + ", ".join(names.get(each, each) for each in you.can))
+        if not you.can:
+            rights = ["can only look"]
+    roles = ", ".join(you.roles) if you else ""
+    left = [
+        Group(80, (Piece("you ", "txt", True), Piece(who(view.model, view.rights), "txt", True))),
+        Group(30, (Piece(roles, "dim"),) if roles else ()),
+        Group(50, (Piece("; ".join(rights), "warn" if rights[:1] == ["READ-ONLY"] else "dim"),)),
+    ]
+    right: list[Group] = []
+    if system:
+        trouble = system.governor_trouble or system.journal_trouble
+        if trouble:
+            return left[:1], [Group(90, (Piece(trouble, "warn", True),))]
+        if view.control.drift:
+            return left[:1], [Group(90, (Piece("DRIFT ", "warn", True), Piece(view.control.drift)))]
+        if system.duty:
+            right.append(Group(20, (Piece(f"on duty {system.duty}", "dim"),)))
+        freeze = system.freeze or "none"
+        right.append(Group(15, (Piece(f"freeze {freeze}", "dim" if freeze == "none" else "warn"),)))
+        if system.pace != 1:
+            right.append(Group(10, (Piece(f"pace x{system.pace:g}", "dim"),)))
+    return left, right
+
+
+def _lost(view: View) -> tuple[list[Group], list[Group]]:
+    model = view.model
+    wait = max(model.retry_at - view.at, 0.0)
+    again = f"trying again in {words.took(wait)}" if model.retry_at and wait >= 0.1 else "trying again now"  # fmt: skip
+    if model.phase == "silent":
+        again = "connected, no word from it"
+    if direct(model) and governor_answers(model):
+        way = "p o r go DIRECT to the governor"
+    elif direct(model):
+        way = f"governor: {model.governor_trouble or 'not asked yet'}"
+    else:
+        way = "no way to act from here"
+    if why_not(model, view.rights, "pause", view.hands.service) and view.rights.read_only:
+        way = "read-only"
+    return (
+        [Group(90, (Piece(way, "warn", True),)), Group(60, (Piece(again, "txt"),))],
+        [Group(20, (Piece(model.why, "dim"),) if model.why else ())],
+    )
+
+
+def run_line(view: View, width: int) -> Canvas:
+    """One row: service, versions, the stage strip with the current stage marked, risk."""
+    canvas = Canvas(width, 1)
+    pad = 1 if width >= 100 else 0
+    run = view.run
+    if run is None:
+        name = view.hands.service or "no service yet"
+        canvas.say(pad, 0, Piece(name, "hi", True), Piece("  no run", "dim"))
+        return canvas
+    x = canvas.say(
+        pad, 0, Piece(run.service, "hi", True), Piece(f" {run.from_version} ", "stable"),
+        Piece("→ ", "dim"), Piece(run.to_version, "acc", True),
+    )  # fmt: skip
+    end = width - pad
+    if run.risk:
+        tone = {"LOW": "ok", "MEDIUM": "warn", "HIGH": "bad"}.get(run.risk, "warn")
+        end = canvas.right(end, 0, Piece("risk ", "dim"), Piece(run.risk, tone, True)) - 2
+    _strip(canvas, view, run, x + 3, end)
+    return canvas
+
+
+def now_chip(view: View, run: RunDoc) -> tuple[str, str]:
+    """Where the run is, and its tone: `CANARY 5% 2m10s of 10m`."""
+    if run.status == "ended":
+        word, tone = OUTCOMES.get(run.outcome, (run.outcome.upper(), "warn"))
+        return f"{word} {words.minute(run.ended_at)}", tone
+    stage = stage_of(run)
+    if run.status == "rolling_back":
+        return "ROLLING BACK", "warn"
+    if run.step is not None and (stage is None or stage.kind == "canary"):
+        spent = words.lasting(view.now - run.step.since)
+        whole = f" of {words.lasting(run.step.until - run.step.since)}" if run.step.until else ""
+        word = f"{run.step.label} {spent}{whole}"
+        return word, "warn" if run.status in {"held", "waiting"} else "acc"
+    if stage is None:
+        return run.status.upper(), "acc"
+    spent = words.lasting(view.now - stage.started_at) if stage.started_at else ""
+    if stage.status == "failed":
+        return f"{stage.label} FAILED", "bad"
+    if stage.status == "waiting" or run.status == "waiting":
+        return f"{stage.label} WAITS FOR A PERSON {spent}".rstrip(), "warn"
+    return f"{stage.label.upper()} {spent}".rstrip(), "acc"
+
+
+def _strip(canvas: Canvas, view: View, run: RunDoc, x: int, end: int) -> None:
+    chip, tone = now_chip(view, run)
+    done = [stage for stage in run.stages if stage.status in {"passed", "skipped"}]
+    current = stage_of(run) if run.status != "ended" else None
+    ahead = [stage.label for stage in run.stages if stage.status == "pending" and stage is not current]  # fmt: skip
+    if run.step is not None and run.status != "ended" and run.step.then:
+        ahead = [*(each.strip() for each in run.step.then.split(",")), *ahead]
+    room = end - x - safe_text.width(chip) - 4
+    named = _named(done)
+    after = "  ".join(ahead)
+    if safe_text.width(named) + safe_text.width(after) + 2 > room:
+        named = f"✓ {len(done)}" if done else ""
+    if canvas.width < 100 and done:
+        named = ""
+    if named:
+        x = canvas.say(x, 0, Piece(named + "  ", "dim"), end=end)
+    x = canvas.say(x, 0, Piece(f" {chip} ", "ink", True, tone), end=end)
+    if ahead and end - x > 12:
+        lead = "then " if canvas.width < 100 else ""
+        after = (", " if canvas.width < 100 else "  ").join(ahead)
+        canvas.say(x + 2, 0, Piece(lead + after, "faint"), end=end)
+
+
+def _named(done: list[StageDoc]) -> str:
+    return "  ".join(f"✓ {stage.label}" for stage in done)

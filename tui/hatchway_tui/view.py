@@ -1,0 +1,37 @@
+"""What a painter looks at: the model, the hands, and the time."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from hatchway.edge.protocol import MetricsDoc, RunDoc
+from hatchway_tui.control import Control, Rights, control_of
+from hatchway_tui.hands import Hands
+from hatchway_tui.mirror import Model, run_of
+
+
+class View(Struct, frozen=True):
+    """One moment. `now` is the server's clock, `at` the local one that `Hands` uses."""
+
+    model: Model
+    hands: Hands
+    rights: Rights
+    now: float
+    at: float
+    address: str = ""
+
+    @property
+    def run(self) -> RunDoc | None:
+        """The run on the screen."""
+        return run_of(self.model, self.hands.service)
+
+    @property
+    def control(self) -> Control:
+        """Who is in control of the service on the screen."""
+        return control_of(self.model, self.hands.service)
+
+    @property
+    def metrics(self) -> MetricsDoc | None:
+        """The newest look at the run's metrics."""
+        run = self.run
+        return self.model.metrics.get(run.id) if run else None
