@@ -62,6 +62,7 @@ class Authority(Value):
     confirmed: int | None = None  # the last share that was both desired and read back
     ceiling: Ceiling = "none"
     capsule: Doc | None = None
+    spool: int = 0  # the seq of its newest line in the spool
     leased: bool = False  # a lease was taken once: the dead-man is armed
     agent_writes: int = 0
     person_writes: int = 0
@@ -189,7 +190,7 @@ def _stop(state: Authority, stop: Stop, now: float, seq: int) -> Decision:
         if not stop.reason.strip():
             why = "Control was not given back: a reason is needed, it goes into the audit log."
             return state, refuse("reason_needed", why, "Say why it is safe, with --reason."), ()
-    new = _after(state, stop, now)
+    new = replace(_after(state, stop, now), spool=seq)
     said = _said(state, new, stop)
     desired = {} if new.desired is None else {"canary": new.desired}
     common = {
@@ -238,7 +239,9 @@ def _after(state: Authority, stop: Stop, now: float) -> Authority:
 def _said(old: Authority, new: Authority, stop: Stop) -> str:
     share = "not known yet" if new.desired is None else f"{new.desired} %"
     undone = ""
-    if stop.op != "rollback" and new.desired != old.desired:
+    if stop.op != "rollback" and unresolved(old) and old.ceiling in ("latched", "until_seen"):
+        undone = f" The way back to {old.desired} % is not finished and goes on."
+    elif stop.op != "rollback" and new.desired != old.desired:
         undone = f" A change to {old.desired} % was under way and is undone."
     match stop.op:
         case "pause":

@@ -35,6 +35,8 @@ DRAINED_S = 0.4
 DRIFT_AFTER_S = 3.0
 """A change that is under way is not called drift before this."""
 SPOOL_BYTES = 48_000
+UNKNOWN = -1
+"""Requests of the canary, when its weight could be read and its statistics could not."""
 
 
 class Waiting(Value):
@@ -100,7 +102,7 @@ class Keeper:
             case requests.Status():
                 reply(self._status_answer(name))
             case requests.Entries():
-                reply(self._ledger.spooled(request.after, SPOOL_BYTES))
+                reply(self._ledger.spooled(name, request.after, SPOOL_BYTES))
             case au.Lease():
                 self._lease(name, reply)
             case au.Stop():
@@ -256,7 +258,7 @@ class Keeper:
         seen = service.seen or {}
         done = seen.get("canary") == 0 and not service.trouble
         left = "" if done else (service.trouble or f"the canary still has {seen.get('canary')} %")
-        if done and seen.get("canary_inflight"):
+        if done and seen.get("canary_inflight", 0) > 0:
             left = f"{seen['canary_inflight']} requests are still under way on the canary"
         return {**answer, "observed": service.seen, "done": done, "left": left}
 
@@ -278,7 +280,8 @@ class Keeper:
             "holder": state.holder,
             "since": state.since,
             "reason": state.reason,
-            "desired": None if state.desired is None else {"canary": state.desired},
+            # Before the first look at the target nobody wants anything yet: 0, and a trouble.
+            "desired": {"canary": state.desired or 0},
             "observed": service.seen,
             "drained": service.drained,
             "target_trouble": service.trouble,
@@ -286,7 +289,7 @@ class Keeper:
             "capsule": state.capsule,
             "lease_age_s": round(age, 3) if self._lease_seen else None,
             "lease_s": self._lease_s,
-            "spool_seq": self._ledger.next_seq - 1,
+            "spool_seq": state.spool,
             "agent_may_write": state.agent_may_write,
             "agent_writes": state.agent_writes,
             "person_writes": state.person_writes,
@@ -324,8 +327,8 @@ def _note(service: Service, report: Report) -> None:
     service.seen = {
         "canary": percent,
         "stable": 100 - percent if served else 0,
-        "canary_inflight": traffic.inflight if traffic else None,
-        "canary_total": traffic.total if traffic else None,
+        "canary_inflight": traffic.inflight if traffic else UNKNOWN,
+        "canary_total": traffic.total if traffic else UNKNOWN,
         "at": report.at,
     }
     at_rest = percent == 0 and traffic is not None and traffic.inflight == 0

@@ -89,16 +89,19 @@ class Ledger:
         except OSError as error:
             self.trouble = (error.strerror or str(error)).lower()
 
-    def spooled(self, after: int, at_most_bytes: int) -> Doc:
-        """The answer to the op `spool`: durable lines only."""
+    def spooled(self, service: str, after: int, at_most_bytes: int) -> Doc:
+        """The answer to the op `spool`: durable lines only, of one service or (empty) of all."""
         if after >= self._store.last_seq:
             return {"ok": True, "entries": [], "more": False}
         try:
-            entries = self._store.entries(after, at_most_bytes)
+            entries = self._store.entries(after, service, at_most_bytes)
         except OSError as error:
             why = f"The spool cannot be read: {error.strerror}."
             return {"ok": False, "code": "disk", "why": why, "todo": "Look at the governor's disk."}
-        more = bool(entries) and entries[-1]["seq"] < self._store.last_seq
+        last = self._store.last_seq
+        if service and service in self.states:
+            last = min(last, self.states[service].spool)
+        more = bool(entries) and entries[-1]["seq"] < last
         return {"ok": True, "entries": entries, "more": more}
 
     def _states(self, doc: Doc) -> dict[str, Authority]:
@@ -119,6 +122,7 @@ class Ledger:
         self.states[name] = replace(
             state,
             epoch=int(entry["epoch"]),
+            spool=int(entry["seq"]),
             mode=entry["mode"],
             holder=entry["holder"],
             since=entry["at"],

@@ -72,7 +72,8 @@ def read(doc: Any, peer: Peer, services: tuple[str, ...]) -> tuple[str, Asked]:
         raise BadRequest("A request is one JSON object a line.", 'Write {"op": "status"}.')
     op = doc.get("op")
     if op == "spool":
-        return "", Entries(_integer(doc, "after", 0, 1 << 62))
+        name = _service(doc, services) if doc.get("service") else ""
+        return name, Entries(_integer(doc, "after", 0, 1 << 62))
     if op in ("status", "lease"):
         name = _service(doc, services) if doc.get("service") or len(services) == 1 else ""
         return name, Status() if op == "status" else Lease()

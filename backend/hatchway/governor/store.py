@@ -73,14 +73,19 @@ class Store:
         self._end += len(line)
         self.last_seq = entry["seq"]
 
-    def entries(self, after: int, at_most_bytes: int = 0) -> list[Doc]:
-        """Lines with a seq above `after`, oldest first; with a limit at least one, if any."""
+    def entries(self, after: int, service: str = "", at_most_bytes: int = 0) -> list[Doc]:
+        """Lines with a seq above `after`, oldest first; with a limit at least one, if any.
+
+        With `service` only its lines.
+        """
         found: list[Doc] = []
         size = 0
         with open(self.spool_path, "rb") as file:
             for line in file:
                 entry = _entry(line)
                 if entry is None or entry["seq"] <= after:
+                    continue
+                if service and entry.get("service") != service:
                     continue
                 size += len(line)
                 if at_most_bytes and found and size > at_most_bytes:
