@@ -1,0 +1,80 @@
+# make demo: set up what is missing, then a running release. make help: everything else.
+# Works with GNU make 3.81 (macOS) and later.
+
+PY := .venv/bin/python
+SOURCES := $(shell find backend tui -name '*.py' 2>/dev/null)
+WORKERS := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); \
+             if [ $$n -gt 2 ]; then echo $$n; else echo 2; fi)
+# An environment knows its own place: it is of no use after the directory was moved.
+STALE := $(shell [ "$$(cat .venv/.ready 2>/dev/null)" = "$$(pwd)" ] && [ -x $(PY) ] || echo stale)
+
+.PHONY: help demo test setup lint format pyz check-pyz screenshots bench lock clean $(STALE)
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make demo [ARGS="--mode act --fault errors"]   a real release under the agent, with the dashboard'
+	@echo 'make test [ARGS="-k pause"]                    every check and the whole test suite'
+	@echo 'make setup         only the set-up (.venv); the others do it by themselves'
+	@echo 'make lint          ruff, mypy, import rules'
+	@echo 'make format        ruff format, and the fixes ruff can do'
+	@echo 'make pyz           the program in one file, hatchway.pyz'
+	@echo 'make check-pyz     that file, and an installation as pipx does it, do work'
+	@echo 'make screenshots   screenshots/ anew from the running demo'
+	@echo 'make bench         benchmarks, each with its figure and its bar'
+	@echo 'make lock          requirements*.txt anew from pyproject.toml (needs uv)'
+	@echo 'make clean         remove everything that make made'
+
+demo: setup
+	@.venv/bin/hatchway demo $(ARGS)
+
+test: lint
+	$(PY) -m pytest -n $(WORKERS) $(ARGS)
+
+setup: .venv/.compiled
+
+.venv/.ready: requirements.txt pyproject.toml tools/setup.sh tools/install.sh $(STALE)
+	@sh tools/setup.sh
+
+# The first start must be quick, also where PYTHONDONTWRITEBYTECODE is set.
+.venv/.compiled: .venv/.ready $(SOURCES)
+	@$(PY) -m compileall -q backend tui
+	@touch $@
+
+lint: setup
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
+
+format: setup
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+pyz: hatchway.pyz
+
+hatchway.pyz: .venv/.compiled requirements-run.txt requirements-pyz.txt tools/pyz.sh $(SOURCES)
+	@sh tools/pyz.sh
+
+check-pyz: hatchway.pyz
+	@sh tools/check_packages.sh
+
+screenshots: setup
+	@$(PY) tools/screenshots.py $(ARGS)
+
+bench: setup
+	@for file in tests/bench/bench_*.py; do \
+	  echo "== $$file"; $(PY) $$file $(ARGS) || exit 1; \
+	done
+
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+          --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+lock:
+	$(LOCK) pyproject.toml --extra demo --group dev --group build -o requirements.txt
+	$(LOCK) pyproject.toml -c requirements.txt -o requirements-run.txt
+	$(LOCK) --group pyz --no-emit-package pip --no-emit-package setuptools -o requirements-pyz.txt
+
+clean:
+	rm -rf .venv build dist hatchway.pyz .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	  .import_linter_cache
+	find backend tui tests -name __pycache__ -type d -prune -exec rm -rf {} +
