@@ -94,12 +94,17 @@ def summary(
     mode: str,
     fault_on_at: float | None,
     bad_requests: int,
+    target_writes: Mapping[str, int],
 ) -> tuple[dict[str, Any], int]:
     """The summary and the exit status: 0 when the outcome is what policy intends."""
     journal = directory / "journal.db"
     verified = isinstance(verify(scan(journal)), Verified)
     found = summarise(
-        scan(journal), fault_on_at=fault_on_at, bad_requests=bad_requests, verified=verified
+        scan(journal),
+        fault_on_at=fault_on_at,
+        bad_requests=bad_requests,
+        target_writes=target_writes,
+        verified=verified,
     )
     good = verified and found["outcome"] == intended(faults, mode)
     return found, 0 if good else 1

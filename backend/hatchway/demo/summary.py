@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -64,9 +64,17 @@ def intended(faults: Iterable[str], mode: str) -> str:
 
 
 def summarise(
-    records: Iterable[Record], *, fault_on_at: float | None, bad_requests: int, verified: bool
+    records: Iterable[Record],
+    *,
+    fault_on_at: float | None,
+    bad_requests: int,
+    target_writes: Mapping[str, int],
+    verified: bool,
 ) -> dict[str, Any]:
-    """The summary of the newest run. Times in seconds; `fault_on_at` in seconds since 1970."""
+    """The summary of the newest run. Times in seconds; `fault_on_at` in seconds since 1970.
+
+    `target_writes` counts what the governor itself wrote to the target, by agent and person.
+    """
     reader = Reader()
     happened = reader.read(records)
     run = list(reader.state.runs.values())[-1]
@@ -92,6 +100,7 @@ def summarise(
         "rolled_back_after_s": _since(onset, back),
         "max_weight": max(weights, default=0),
         "bad_requests_served": bad_requests,
+        "target_writes": dict(target_writes),
         "journal": {"events": len(happened), "verified": verified},
     }
 
