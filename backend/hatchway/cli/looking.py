@@ -1,0 +1,87 @@
+"""`hatchway status` and `hatchway watch --plain`: one sentence a line, or the documents as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+
+from hatchway.cli.emergency import Silent, ask, refused, visible
+from hatchway.cli.sentences import from_backend, from_governor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from hatchway.cli.sentences import Sentence
+
+    Doc = dict[str, Any]
+
+ANSWER_S = 2.0
+WATCH_EVERY_S = 1.0
+
+
+def main(verb: str, directory: str, as_json: bool) -> int:
+    """0 when somebody answered, 1 when nobody did."""
+    if verb == "watch":
+        return _watch(directory, as_json)
+    answer, sentences = look(directory)
+    if as_json:
+        print(json.dumps(answer))
+    elif not answer["ok"]:
+        refused("status", answer)
+    else:
+        for sentence in sentences:
+            print(visible(sentence.text))
+    return 0 if answer["ok"] else 1
+
+
+def look(directory: str) -> tuple[Doc, list[Sentence]]:
+    """The backend's documents, else the governor's status, else a refusal; and the sentences."""
+    now = time.time()
+    try:
+        answer = ask(os.path.join(directory, "command.sock"), {"op": "status"}, ANSWER_S)
+        if answer.get("ok") and isinstance(answer.get("docs"), dict):
+            return answer, from_backend(answer, now)
+        silence = str(answer.get("why") or "it does not say how things are")
+    except Silent as error:
+        silence = str(error)
+    try:
+        answer = ask(os.path.join(directory, "governor.sock"), {"op": "status"}, ANSWER_S)
+    except Silent as error:
+        why = f"Nobody answers: {silence}; {error}."
+        todo = f"Nothing seems to run in {directory}. Name another with --dir."
+        return {"ok": False, "code": "silent", "why": why, "todo": todo}, []
+    statuses = answer.get("statuses") or [answer.get("status")]
+    found = [s for s in statuses if isinstance(s, dict)]
+    answer = {"ok": False, **answer}
+    return {**answer, "backend": f"silent: {silence}"}, from_governor(found, silence, now)
+
+
+def _watch(directory: str, as_json: bool) -> int:
+    """Print what changed, until interrupted."""
+    known: dict[str, object] = {}
+    while True:
+        answer, sentences = look(directory)
+        stamp = time.strftime("%H:%M:%SZ", time.gmtime())
+        if not answer["ok"]:
+            sentences = []
+            if known.get("silence") != answer["code"]:
+                print(f"{stamp} {visible(answer['why'])} {visible(answer['todo'])}", flush=True)
+            known = {"silence": answer["code"]}
+        for sentence in sentences:
+            if known.get(sentence.key) != sentence.sign:
+                doc = {"at": stamp, "key": sentence.key, "text": sentence.text}
+                words = json.dumps(doc) if as_json else f"{stamp} {visible(sentence.text)}"
+                print(words, flush=True)
+        if answer["ok"]:
+            keys = {s.key for s in sentences}
+            for key in [k for k in known if k not in keys and k.startswith("item/")]:
+                print(f"{stamp} No longer waiting: {visible(key[5:])}.", flush=True)
+            known = {s.key: s.sign for s in sentences}
+        try:
+            time.sleep(WATCH_EVERY_S)
+        except KeyboardInterrupt:
+            sys.stdout.flush()
+            return 0

@@ -1,0 +1,93 @@
+"""The entry point `hatchway`: finds the verb by its first word and imports only what it needs."""
+
+from __future__ import annotations
+
+import sys
+
+HELP = """\
+usage: hatchway VERB [...]
+
+stops, at once and always (through the backend, or straight to the governor):
+  pause [SERVICE]       the agent stops; weight and version stay
+  takeover [SERVICE]    pause, and you drive
+  rollback [SERVICE]    back to the last good version, and pause
+giving back:
+  resume [SERVICE] --reason WHY      (also: release)
+looking:
+  status                what is going on, one sentence a line
+  watch --plain         the same, whenever it changes
+  tui                   the dashboard
+  audit                 verify and read the journal
+deciding:
+  accept ITEM           yes to an approval or a recommendation
+  reject ITEM           no
+running it:
+  demo                  a real release on this machine
+  fault                 switch a fault of the demo on or off
+  run                   start a pipeline
+  serve                 the backend
+  governor              the small process that holds the targets
+  check                 check the configuration
+
+hatchway VERB --help says more. --dir DIRECTORY names the installation."""
+
+EMERGENCY = ("pause", "takeover", "rollback", "resume", "release", "status", "watch")
+VERBS = (
+    *EMERGENCY,
+    *("tui", "audit", "accept", "reject", "demo", "fault", "run", "serve", "governor", "check"),
+)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run `hatchway`; returns the exit status. 2: it was called wrongly."""
+    words = sys.argv[1:] if argv is None else argv
+    verb = words[0] if words else "--help"
+    if verb in ("--help", "-h", "help"):
+        print(HELP)
+        return 0 if words else 2
+    if verb in ("--version", "-V"):
+        from hatchway import __version__  # noqa: PLC0415
+
+        print(f"hatchway {__version__}")
+        return 0
+    if verb in EMERGENCY:
+        from hatchway.cli import emergency  # noqa: PLC0415
+
+        return emergency.main(verb, words[1:])
+    if verb in VERBS:
+        return _other(verb, words[1:])
+    print(f"hatchway: there is no verb {verb!a}.{_nearest(verb)}", file=sys.stderr)
+    return 2
+
+
+def _other(verb: str, argv: list[str]) -> int:
+    """A verb in a file of its own, which may need more than this installation has."""
+    from importlib import import_module  # noqa: PLC0415
+
+    try:
+        module = import_module(f"hatchway.cli.{verb}")
+    except ModuleNotFoundError as error:
+        missing = error.name or "a module"
+        if missing == f"hatchway.cli.{verb}":
+            print(f"hatchway: {verb} is not part of this installation.", file=sys.stderr)
+        else:
+            print(
+                f"hatchway: {verb} needs {missing}, which is not installed."
+                " Install hatchway with its dependencies, e.g. pipx install --force hatchway."
+                " The stops (pause, takeover, rollback) work without it.",
+                file=sys.stderr,
+            )
+        return 1
+    status: int = module.main(argv)
+    return status
+
+
+def _nearest(word: str) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    close = get_close_matches(word, VERBS, 1)
+    return f" Did you mean {close[0]}?" if close else " hatchway --help lists them."
+
+
+if __name__ == "__main__":
+    sys.exit(main())
