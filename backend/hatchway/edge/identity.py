@@ -10,6 +10,7 @@ import asyncio
 import pwd
 import socket
 import struct
+from collections.abc import Callable
 
 import msgspec
 
@@ -80,7 +81,13 @@ class Identity(msgspec.Struct, frozen=True):
 class People:
     """Finds the person behind a Unix account."""
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(
+        self,
+        installation: Installation,
+        lookup: Callable[[int], pwd.struct_passwd] = pwd.getpwuid,
+    ) -> None:
+        """`lookup` asks the account database; it may block, and raises KeyError for no account."""
+        self._lookup = lookup
         self._people = installation.people
         self._everyone = installation.everyone
         self._taken = NOT_PERSONS | {person.name for person in installation.people}
@@ -118,7 +125,7 @@ class People:
         if uid not in self._logins:
             try:
                 async with asyncio.timeout(LOOKUP_S):
-                    found = await asyncio.to_thread(pwd.getpwuid, uid)
+                    found = await asyncio.to_thread(self._lookup, uid)
             except (KeyError, OSError, TimeoutError):
                 return ""
             self._logins[uid] = found.pw_name

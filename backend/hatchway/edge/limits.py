@@ -1,12 +1,44 @@
-"""How much one connection may ask for. Stops have an allowance of their own.
+"""How many may come in, and how much each may ask for. Stops have an allowance of their own.
 
 Pure: the caller says what time it is (seconds on any steady clock).
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections import Counter
+from collections.abc import Iterator
+
 STOPS = frozenset({"pause", "takeover", "rollback"})
 """The commands that remove risk, and that no flood of others may hold up."""
+
+
+class Seats:
+    """How many connections there may be, in all and of one person."""
+
+    def __init__(self, total: int, each: int) -> None:
+        self._total = total
+        self._each = each
+        self._taken: Counter[str] = Counter()
+
+    def why_full(self, name: str) -> str:
+        """Why nobody of this name can come in now; empty when there is a seat."""
+        if self._taken[name] >= self._each:
+            return f"{name} has {self._each} connections open already"
+        if self._taken.total() >= self._total:
+            return f"{self._total} connections are open already"
+        return ""
+
+    @contextlib.contextmanager
+    def taken(self, name: str) -> Iterator[None]:
+        """A seat for as long as the block runs."""
+        self._taken[name] += 1
+        try:
+            yield
+        finally:
+            self._taken[name] -= 1
+            if not self._taken[name]:
+                del self._taken[name]
 
 
 class Bucket:

@@ -19,7 +19,7 @@ from hatchway.edge.door import Guard, Request, StartRequest, kind_of
 from hatchway.edge.health import Health
 from hatchway.edge.hub import Hub, encode
 from hatchway.edge.identity import Identity, People, peer_uid
-from hatchway.edge.limits import Allowance
+from hatchway.edge.limits import Allowance, Seats
 
 log = logging.getLogger("hatchway.edge")
 
@@ -32,7 +32,9 @@ IDLE_S = 30.0
 SLOW_S = 5.0
 """A client that does not read its answer within this time is cut off."""
 
-CLIENTS_MAX = 200
+CLIENTS_MAX = 400
+CLIENTS_EACH = 100
+"""Connections at a time, in all and of one person."""
 
 _COMMANDS = get_args(protocol.CommandKind)
 _OPS = (*_COMMANDS, "start", "status", "ping")
@@ -65,6 +67,7 @@ class PlainServer:
         self._guard = guard
         self._people = people
         self._health = health
+        self._seats = Seats(CLIENTS_MAX, CLIENTS_EACH)
         self._connections: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
@@ -88,12 +91,13 @@ class PlainServer:
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._health.joined("command")
         try:
-            if len(self._connections) > CLIENTS_MAX:
-                why = f"{CLIENTS_MAX} clients are connected to this socket already"
-                await _say(writer, _refusal("too_many", why, "close some, or use --direct"))
-                return
             who = await self._people.behind(peer_uid(writer.get_extra_info("socket")))
-            await self._converse(reader, writer, who)
+            full = self._seats.why_full(who.name)
+            if full:
+                await _say(writer, _refusal("too_many", full, "close some, or use --direct"))
+                return
+            with self._seats.taken(who.name):
+                await self._converse(reader, writer, who)
         except TimeoutError:
             self._health.dropped("slow")
         except ConnectionError:

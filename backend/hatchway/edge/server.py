@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections import Counter
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
@@ -29,6 +28,7 @@ from hatchway.edge.door import ANSWER_S, Door, Guard
 from hatchway.edge.health import CONTENT_TYPE, Health
 from hatchway.edge.hub import Hub
 from hatchway.edge.identity import Identity, People, peer_uid
+from hatchway.edge.limits import Seats
 from hatchway.edge.plain import PlainServer
 from hatchway.edge.sockets import tcp_listener, unix_listener
 from hatchway.edge.tokens import TokenFileError, Tokens
@@ -133,35 +133,30 @@ class Room:
         self.guard = guard
         self.health = health
         self.tasks = tasks
-        self._present: Counter[str] = Counter()
-
-    def full_for(self, who: Identity | None) -> str:
-        """Why one more dashboard of this person cannot come in; empty when it can."""
-        if self._present.total() >= CLIENTS_MAX:
-            return f"{CLIENTS_MAX} dashboards are connected already\n"
-        if who is not None and self._present[who.name] >= CLIENTS_EACH:
-            return f"{who.name} has {CLIENTS_EACH} dashboards connected already\n"
-        return ""
+        self.seats = Seats(CLIENTS_MAX, CLIENTS_EACH)
 
     async def serve(self, socket: Connection, login: Login, kind: str) -> None:
         """Serve one dashboard until it leaves. `kind` is "unix" or "tcp"."""
-        name = socket.who.name if socket.who is not None else ""
-        self._present[name] += 1
-        self.health.joined(kind)
-        try:
-            client = Client(
-                socket,
-                socket.who,
-                login,
-                hub=self.hub,
-                guard=self.guard,
-                health=self.health,
-                tasks=self.tasks,
-            )
-            await client.serve()
-        finally:
-            self.health.left(kind)
-            self._present[name] -= 1
+        with self.seats.taken(name_of(socket)):
+            self.health.joined(kind)
+            try:
+                client = Client(
+                    socket,
+                    socket.who,
+                    login,
+                    hub=self.hub,
+                    guard=self.guard,
+                    health=self.health,
+                    tasks=self.tasks,
+                )
+                await client.serve()
+            finally:
+                self.health.left(kind)
+
+
+def name_of(socket: Connection) -> str:
+    """Whose seat a connection takes; those that are not known yet share the name ""."""
+    return socket.who.name if socket.who is not None else ""
 
 
 class _Front:
@@ -209,8 +204,10 @@ class _Front:
         health = self._room.health
         match request.path:
             case "/" | "/ws":
-                full = self._room.full_for(socket.who)
-                return socket.respond(HTTPStatus.SERVICE_UNAVAILABLE, full) if full else None
+                full = self._room.seats.why_full(name_of(socket))
+                if full:
+                    return socket.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"{full}\n")
+                return None
             case "/healthz":
                 well, words = health.report()
                 status = HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE

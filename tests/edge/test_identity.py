@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import asyncio
+import pwd
+import threading
+
+import pytest
+
+from hatchway.core.plan import Installation, Person
+from hatchway.edge.identity import RIGHTS, Identity, People
+
+STOPS = {"pause", "takeover", "rollback"}
+
+# Who may do what, written out from the safety design.
+TABLE = {
+    "viewer": set(),
+    "auditor": set(),
+    "agent": set(),
+    "operator": STOPS | {"release", "start"},
+    "approver": STOPS | {"approve"},
+    "admin": STOPS | {"release"},
+}
+
+
+def accounts(**uids: int) -> object:
+    def lookup(uid: int) -> pwd.struct_passwd:
+        for login, its in uids.items():
+            if its == uid:
+                return pwd.struct_passwd((login, "x", uid, uid, "", "/", "/bin/sh"))
+        raise KeyError(uid)
+
+    return lookup
+
+
+def installation(*people: Person, everyone: tuple[str, ...] = ("viewer",)) -> Installation:
+    return Installation("prod", "test", (), people=people, everyone=everyone)
+
+
+@pytest.mark.parametrize("role", TABLE)
+def test_each_role_may_do_what_the_design_says_and_nothing_else(role: str) -> None:
+    who = Identity("ana", 1000, (role,))
+    assert {right for right in RIGHTS if who.may(right)} == TABLE[role]
+
+
+@pytest.mark.parametrize("role", TABLE)
+def test_an_agent_may_nothing_whatever_else_it_is(role: str) -> None:
+    who = Identity("bot", 1000, ("agent", role))
+    assert not any(who.may(right) for right in RIGHTS)
+
+
+@pytest.mark.parametrize("role", TABLE)
+def test_read_only_takes_every_right_away_and_says_why(role: str) -> None:
+    you = Identity("ana", 1000, (role,), read_only=True).you()
+    assert you.can == ()
+    assert you.read_only
+    assert "read-only" in you.why_not
+
+
+def test_what_is_missing_is_said_in_words() -> None:
+    assert Identity("ana", 1, ("viewer",)).you().why_not == (
+        "viewers cannot pause, takeover, rollback, release and approve; ask oncall"
+    )
+    assert Identity("ana", 1, ("operator",)).you().why_not == "operators cannot approve; ask oncall"
+    assert (
+        Identity("ana", 1, ()).why_not("pause") == "people without a role cannot pause; ask oncall"
+    )
+    assert Identity("ana", 1, ("operator", "approver")).you().why_not == ""
+
+
+async def test_a_listed_person_is_found_by_login_or_uid() -> None:
+    ana = Person("ana", login="a.lovelace", roles=("operator",))
+    luis = Person("luis", uid=1002, roles=("approver",))
+    people = People(installation(ana, luis), accounts(**{"a.lovelace": 1001, "luis": 1003}))
+    assert await people.behind(1001) == Identity("ana", 1001, ("operator",))
+    assert await people.behind(1002) == Identity("luis", 1002, ("approver",))
+
+
+async def test_an_account_named_like_a_listed_person_is_not_that_person() -> None:
+    ana = Person("ana", login="a.lovelace", roles=("operator",))
+    people = People(installation(ana), accounts(ana=1005, agent=1006))
+    assert await people.behind(1005) == Identity("ana(uid-1005)", 1005, ("viewer",))
+    assert (await people.behind(1006)).name == "agent(uid-1006)"
+
+
+async def test_an_account_without_a_name_has_its_number() -> None:
+    people = People(installation(everyone=("operator",)), accounts())
+    assert await people.behind(4242) == Identity("uid-4242", 4242, ("operator",))
+
+
+async def test_an_account_database_that_hangs_keeps_nobody_out() -> None:
+    back = threading.Event()
+
+    def hangs(uid: int) -> pwd.struct_passwd:
+        back.wait(30)
+        return pwd.struct_passwd(("ana", "x", uid, uid, "", "/", "/bin/sh"))
+
+    people = People(installation(Person("luis", uid=7, roles=("operator",))), hangs)
+    try:
+        async with asyncio.timeout(15):
+            assert (await people.behind(7)).name == "luis"
+            assert (await people.behind(8)).name == "uid-8"
+    finally:
+        back.set()
+    async with asyncio.timeout(15):
+        assert (await people.behind(8)).name == "ana"  # what failed is not remembered
