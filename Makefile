@@ -31,6 +31,7 @@ test: lint
 	$(PY) -m pytest -n $(WORKERS) $(ARGS)
 
 setup: .venv/.compiled
+	@:
 
 .venv/.ready: requirements.txt pyproject.toml tools/setup.sh tools/install.sh $(STALE)
 	@sh tools/setup.sh
