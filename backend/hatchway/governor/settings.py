@@ -52,7 +52,7 @@ def read_settings(directory: str) -> Settings:
         raise BadSettings(
             f"{path}: {error.strerror}. Write one, or give the state directory with --dir."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadSettings(f"{path}: this is not JSON: {error}.") from error
     try:
         return _settings(doc, directory)

@@ -41,7 +41,7 @@ class Store:
                 raise ValueError("no services in it")
         except FileNotFoundError:
             return None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             os.replace(self.state_path, self.state_path + ".broken")
             raise BrokenState(f"{self.state_path} cannot be read: {error}") from error
         return state
@@ -123,6 +123,6 @@ def _entry(line: bytes) -> Doc | None:
     """A spool line, None when it is damaged: one bad line must not hide the others."""
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return entry if isinstance(entry, dict) and isinstance(entry.get("seq"), int) else None
