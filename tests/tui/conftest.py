@@ -44,7 +44,13 @@ class Scenes:
     def authority(self, mode: str, holder: str = "", epoch: int = 4) -> wire.AuthorityDoc:
         level = "acts within policy" if mode == "agent" else ""
         return wire.AuthorityDoc(
-            "shop", mode, epoch, holder, self.now - 45, level=level, read_at=self.now  # type: ignore[arg-type]
+            "shop",
+            mode,
+            epoch,
+            holder,
+            self.now - 45,
+            level=level,
+            read_at=self.now,  # type: ignore[arg-type]
         )
 
     def audit(self) -> wire.AuditDoc:
@@ -61,7 +67,9 @@ class Scenes:
         ]
         return wire.AuditDoc(tuple(lines), 44)
 
-    def stages(self, here: int, status: str = "running", detail: str = "") -> tuple[wire.StageDoc, ...]:
+    def stages(
+        self, here: int, status: str = "running", detail: str = ""
+    ) -> tuple[wire.StageDoc, ...]:
         kinds = ("checks", "tests", "tests", "scan", "deploy", "release", "canary")
         out = []
         for i, label in enumerate((*LABELS, "canary")):
@@ -101,7 +109,9 @@ class Scenes:
         }  # fmt: skip
         return self.run(**(base | more))
 
-    def verdict(self, word: str = "PASS", headline: str = "No worse than stable so far.") -> wire.VerdictDoc:
+    def verdict(
+        self, word: str = "PASS", headline: str = "No worse than stable so far."
+    ) -> wire.VerdictDoc:
         at = self.now - 1
         why = (
             wire.WhyLine("+", "errors 2 of 1220 on canary against 0.50% on stable: could be chance (p 0.13)", "E1", "edge", at),
@@ -117,18 +127,20 @@ class Scenes:
         return wire.MetricsDoc("r1", at, (
             make("errors", "errors", "%", 0.5, 6.4 if bad else 0.61, says, tone, 2.0, "max", 1220, at, True, points=self.points(0.5, 6 if bad else 0.2)[-15:]),
             make("latency", "latency p95", "ms", 208, 212, "same", "good", 300.0, "max", 1220, at, True, points=self.points(208, 5)[-15:]),
-            make("orders", "orders", "per min", 1831, 31, "same", "good", 25.0, "min", 62, at, True, points=self.points(31, 2)[-15:]),
+            make("orders", "orders", "per min", 31, 31, "same", "good", 25.0, "min", 62, at, True, points=self.points(31, 2)[-15:]),
             make("db", "database connections", "", 41, 44, "ok", "good", 80.0, "max", None, at, points=self.points(41, 3)[-15:]),
             make("payments", "payments dependency", "", None, None, "STALE", "warn", None, "none", None, at - 95, text_stable="ok", text_canary="--"),
         ), (self.now - 40,))  # fmt: skip
 
-    def points(self, base: float, jump: float) -> tuple[tuple[float, float | None, float | None], ...]:
+    def points(
+        self, base: float, jump: float
+    ) -> tuple[tuple[float, float | None, float | None], ...]:
         out = []
         for i in range(100):
             at = self.now - 101 + i
             wave = base * (1 + 0.04 * math.sin(i / 3))
             canary = wave + jump * 0.3 * math.sin(i / 5) + (jump if i > 75 else 0)
-            out.append((round(at, 1), wave, canary if i > 55 else None))
+            out.append((round(at, 1), wave, max(canary, 0.0) if i > 55 else None))
         return tuple(out)
 
     def history(self, bad: bool = False) -> wire.HistoryDoc:
@@ -209,8 +221,10 @@ class Scenes:
 
     def _failed(self, docs: dict[str, msgspec.Struct]) -> None:
         stages = list(self.stages(1, "failed", "cart failed"))
-        job = wire.JobDoc("cart", "failed", self.now - 9, self.now - 3, "1 failed: test_total, 11 passed")
-        stages[1] = msgspec.structs.replace(stages[1], jobs=(job, *stages[1].jobs[1:]))
+        job = wire.JobDoc(
+            "cart", "failed", self.now - 9, self.now - 3, "1 failed: test_total, 11 passed"
+        )
+        stages[1] = msgspec.structs.replace(stages[1], jobs=(job, *self.stages(2)[1].jobs[1:]))
         docs["run/r1"] = self.run(
             status="ended", outcome="failed", ended_at=self.now - 3, stages=tuple(stages), next=""
         )
@@ -223,15 +237,23 @@ class Scenes:
             attention=(evil,), changes=(wire.ChangeDoc(evil, evil, evil),), files=(evil,), commit=evil,
         )  # fmt: skip
         self._live(docs, run)
-        metric = wire.MetricDoc(evil, evil, evil, 1, 2, evil, "bad", 3, "max", 4, self.now, True, evil, evil)
-        docs["metrics/r1"] = wire.MetricsDoc("r1", self.now, (metric, msgspec.structs.replace(metric, plot=False)))
+        metric = wire.MetricDoc(
+            evil, evil, evil, 1, 2, evil, "bad", 3, "max", 4, self.now, True, evil, evil
+        )
+        docs["metrics/r1"] = wire.MetricsDoc(
+            "r1", self.now, (metric, msgspec.structs.replace(metric, plot=False))
+        )
         docs["system"] = wire.SystemDoc(evil, evil, duty=evil, freeze=evil)
         docs["authority/shop"] = wire.AuthorityDoc("shop", "person", 4, evil, self.now, evil, evil)
         docs["audit/tail"] = wire.AuditDoc((wire.AuditLine(1, self.now, evil, evil),))
         docs["log/r1"] = wire.LogDoc("r1", (wire.LogLine(evil, evil),))
         item = self.items("rollback").items[0]
         docs["needs-you"] = wire.NeedsDoc(
-            (msgspec.structs.replace(item, title=evil, risk=evil, undo=evil, lines=(evil, evil), default=evil),)
+            (
+                msgspec.structs.replace(
+                    item, title=evil, risk=evil, undo=evil, lines=(evil, evil), default=evil
+                ),
+            )
         )
 
 
@@ -289,7 +311,10 @@ class Backend:
 
     async def set(self, gone: tuple[str, ...] = (), skip: int = 0, **docs: msgspec.Struct) -> None:
         """Change documents (`run__r1=...` is `run/r1`) and tell every client."""
-        named = {key.replace("__", "/").replace("needs_you", "needs-you"): doc for key, doc in docs.items()}
+        named = {
+            key.replace("__", "/").replace("needs_you", "needs-you"): doc
+            for key, doc in docs.items()
+        }
         self.docs |= named
         for key in gone:
             self.docs.pop(key, None)
@@ -298,7 +323,9 @@ class Backend:
 
     async def play(self, docs: dict[str, msgspec.Struct]) -> None:
         gone = tuple(key for key in self.docs if key not in docs)
-        await self.set(gone, **{key.replace("/", "__").replace("-", "_"): doc for key, doc in docs.items()})
+        await self.set(
+            gone, **{key.replace("/", "__").replace("-", "_"): doc for key, doc in docs.items()}
+        )
 
     def _raw(self, docs: dict[str, msgspec.Struct]) -> dict[str, msgspec.Raw]:
         return {key: msgspec.Raw(msgspec.json.encode(doc)) for key, doc in docs.items()}
@@ -336,10 +363,19 @@ class Backend:
         await self._say(client, wire.Ack(command.id, 4471, f"{command.kind} by ana"))
         doc = self.docs.get("authority/shop")
         if self.obey and isinstance(doc, wire.AuthorityDoc):
-            mode = {"pause": "paused", "takeover": "person", "rollback": "paused", "release": "agent"}
+            mode = {
+                "pause": "paused",
+                "takeover": "person",
+                "rollback": "paused",
+                "release": "agent",
+            }
             if command.kind in mode:
                 new = msgspec.structs.replace(
-                    doc, mode=mode[command.kind], holder="ana", epoch=doc.epoch + 1, since=time.time()
+                    doc,
+                    mode=mode[command.kind],
+                    holder="ana",
+                    epoch=doc.epoch + 1,
+                    since=time.time(),
                 )
                 await self.set(authority__shop=new)
 

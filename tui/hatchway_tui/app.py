@@ -267,5 +267,5 @@ def _outcome(order: Order, answer: Answer) -> str:
     if not answer.ok:
         todo = f". {answer.todo}" if answer.todo else ""
         return f"{_DOING[order.kind].lower()} was NOT done: {answer.said}{todo}"
-    proof = f"#{answer.seq}" if answer.seq else "by the governor" if answer.direct else "confirmed"
+    proof = f"#{answer.seq}" if answer.seq else "the governor says so" if answer.direct else ""
     return ", ".join(part for part in (_DONE[order.kind], proof, answer.said) if part)

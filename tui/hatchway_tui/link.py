@@ -88,19 +88,14 @@ class Link:
                 group.create_task(self._watch_governor(), name="governor")
 
     async def _keep_connected(self) -> None:
-        from websockets.exceptions import WebSocketException  # noqa: PLC0415 - after first paint
-
         wait = FIRST_RETRY
         while True:
             began = time.monotonic()
             try:
                 await self._session()
                 why = "the backend closed the connection"
-            except (OSError, TimeoutError, WebSocketException) as error:
-                why = _in_words(error, self.address)
-            except msgspec.DecodeError as error:
-                why = f"the backend speaks something else: {error}"
-                self._boot, self._rev = "", -1
+            except Exception as error:
+                why = self._in_words(_first(error))
             self._socket, self._live = None, False
             if time.monotonic() - began > 5:
                 wait = FIRST_RETRY
@@ -251,20 +246,27 @@ class Link:
         why, todo = str(answer.get("why", "refused")), str(answer.get("todo", ""))
         return Answer(False, why, direct=True, todo=todo)
 
+    def _in_words(self, error: BaseException) -> str:
+        match error:
+            case FileNotFoundError():
+                return f"there is no socket at {self.address.backend}"
+            case ConnectionRefusedError():
+                return "nobody listens there (the backend is not running)"
+            case PermissionError():
+                return f"you may not open {self.address.backend}"
+            case ConnectionResetError() | BrokenPipeError():
+                return "the backend went away"
+            case TimeoutError():
+                return str(error) or "no answer within 5 s"
+            case msgspec.MsgspecError():
+                self._boot, self._rev = "", -1  # begin anew: what was missed is not known
+                return f"the backend speaks something else: {error}"
+        text = str(error) or type(error).__name__
+        return "the backend went away" if "no close frame" in text else text
 
-def _in_words(error: BaseException, address: Address) -> str:
-    match error:
-        case FileNotFoundError():
-            return f"there is no socket at {address.backend}"
-        case ConnectionRefusedError():
-            return "nobody listens there (the backend is not running)"
-        case PermissionError():
-            return f"you may not open {address.backend}"
-        case ConnectionResetError() | BrokenPipeError():
-            return "the backend went away"
-        case TimeoutError():
-            return str(error) or "no answer within 5 s"
-    text = str(error) or type(error).__name__
-    if "no close frame" in text:
-        return "the backend went away"
-    return text
+
+def _first(error: BaseException) -> BaseException:
+    """The first error inside a group of task errors."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -55,7 +55,8 @@ class Wire:
         """The sequences that bring the terminal from the shadow to `update`."""
         system = console._color_system or ColorSystem.TRUECOLOR
         fresh: dict[int, list[Cell]] = {}
-        for y, x, segments in _pieces(update):
+        for y, start, segments in _pieces(update):
+            x = start
             row = fresh.get(y)
             if row is None:
                 row = fresh[y] = list(self._rows.get(y, ()))

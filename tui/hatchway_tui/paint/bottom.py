@@ -63,13 +63,14 @@ def _card(
     x = canvas.say(2, y, Piece(item.title, "hi" if marked else "txt", True), end=end) + 2
     extra: list[Piece] = []
     if item.risk:
-        extra += [Piece(f"{item.risk} ", RISK.get(item.risk, "warn"), True), Piece("risk  ", "dim")]
+        extra.append(Piece(f"{item.risk}  ", RISK.get(item.risk, "warn"), True))
     if canvas.width >= 78 and item.undo:
         extra += _undo(item)
     if canvas.width >= 78 and item.confidence is not None:
         extra.append(Piece(f"agent {item.confidence:.0%} sure"))
-    if end - x > 8:
-        canvas.say(x, y, *extra, end=end)
+    while extra and sum(safe_text.width(safe_text.safe(each.text)) for each in extra) > end - x:
+        extra.pop()
+    canvas.say(x, y, *extra, end=end)
     for row, pieces in enumerate(lines, start=y + 1):
         canvas.say(2, row, *pieces, end=canvas.width - 1)
 
@@ -141,6 +142,19 @@ def ships(view: View, width: int, height: int) -> Canvas:
     return canvas
 
 
+def log(view: View, width: int, height: int) -> Canvas:
+    """The newest lines that the running stage printed."""
+    canvas = Canvas(width, height)
+    run = view.run
+    doc = view.model.logs.get(run.id) if run else None
+    if doc is None or not doc.lines:
+        return canvas
+    canvas.rule(0, "LOG")
+    for y, line in enumerate(doc.lines[-(height - 1) :], start=1):
+        canvas.say(2, y, Piece(f"{line.job}  ", "dim"), Piece(line.text))
+    return canvas
+
+
 class Button(NamedTuple):
     """What one of the three big buttons says."""
 
@@ -197,7 +211,7 @@ def _take_button(view: View) -> Button:
         if control.holder == who(view.model, view.rights):
             sub = _mark(order) if order else "g gives back"
             return Button("o", "YOU HAVE IT", sub, tone or "dim")
-        return Button("o", "TAKE OVER", f"from {control.holder}: twice", tone or "warn")
+        return Button("o", "TAKE OVER", "twice", tone or "warn")
     return Button("o", "TAKE OVER", sub, tone or "warn")
 
 
@@ -247,16 +261,15 @@ def _button(canvas: Canvas, x: int, width: int, height: int, button: Button) -> 
         canvas.put(x, 2, "┗" + "━" * (width - 2) + "┛", tone)
     label = button.label
     room = width - 2 * inset - 4
-    if safe_text.width(label) > room:
+    if safe_text.width(f"{label} {button.sub}") > room:
         label = label.replace(" AGENT", "").replace(" NOW", "")
     dead = tone == "faint"
     at = canvas.put(x + inset, middle, f" {button.key} ", "ink", True, "line" if dead else tone) + 1
     end = x + width - max(inset, 1)
     sub = safe_text.fit(button.sub, end - at - safe_text.width(label) - 1)
+    if button.sub == "one key" != sub:
+        sub = ""
     at = canvas.say(at, middle, Piece(label, "dim" if dead else "hi", True), end=end)
-    if button.label == "PAUSE AGENT" and label == button.label and len(sub) < len(button.sub):
-        canvas.put(at - 6, middle, "      ", "hi")
-        sub = safe_text.fit(button.sub, end - at + 5)
     if sub:
         canvas.right(end, middle, Piece(sub, "warn" if button.sub.startswith("direct") else "dim"))
 

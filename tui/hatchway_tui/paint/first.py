@@ -84,7 +84,8 @@ def _sections(view: View, width: int, height: int) -> list[Section]:
     if armed is not None:
         says = Section(lambda rows: plan(view, armed, width, rows), 2, 7, 7, 97)
     else:
-        says = Section(lambda rows: middle.verdict(view, width, rows), 1, 5, 7 if airy else 5, 92)
+        most = max(5, min(7, middle.verdict_height(view))) if airy else 5
+        says = Section(lambda rows: middle.verdict(view, width, rows), 1, 5, most, 92)
     middles = _wide(view, width) if wide else _narrow(view, width, height)
     return [
         head, *gap(22), line, *gap(21), says, *gap(20), *middles, *gap(19), stops, keys,
@@ -122,57 +123,46 @@ def _narrow(view: View, width: int, height: int) -> list[Section]:
 
 
 def _wide(view: View, width: int) -> list[Section]:
-    run = view.run
-    left = int((width - 2) * 0.58)
-    right = width - 2 - left - 1
-
-    def beside(one: Canvas, other: Canvas, rows: int) -> Canvas:
-        both = Canvas(width, rows)
-        both.blit(0, 0, one)
-        both.blit(left + 2, 0, other)
-        return both
-
-    metrics = view.metrics
-    rest = tuple(metric for metric in metrics.metrics if not metric.plot) if metrics else ()
     out: list[Section] = []
     if middle.plotted(view):
-        out.append(Section(lambda rows: middle.plots(view, width, rows), 6, 8, 8, 45))
+        out.append(Section(lambda rows: middle.plots(view, width, rows), 6, 8, 1000, 45))
         out.append(Section(lambda _: Canvas(0, 0), 0, 1, 1, 18))
-
-    def watched(rows: int) -> Canvas:
-        canvas = Canvas(left, rows)
-        if rest or run is None or (metrics is not None and metrics.metrics):
-            canvas.rule(0, "ALSO WATCHED", x=1)
-            canvas.blit(0, 1, middle.table(view, left, rows - 1, rest))
-        else:
-            canvas.rule(0, "STAGES", x=1)
-            canvas.blit(0, 1, middle.stages(view, run, left, rows - 1))
-        return canvas
-
-    stages = sum(1 + len(stage.jobs) for stage in run.stages) if run and not rest else len(rest)
-    waiting = items(view.model)
-    cards = 1 + sum(3 + len(item.lines) for item in waiting)
-    first = max(min(max(stages + 2, cards), 16), 4)
-    out.append(
-        Section(
-            lambda rows: beside(watched(rows), bottom.needs(view, right, rows), rows),
-            4,
-            first,
-            first,
-            70,
-        )
-    )
-    out.append(
-        Section(
-            lambda rows: beside(
-                bottom.last(view, left, rows), bottom.ships(view, right, rows), rows
-            ),
-            3,
-            5,
-            14,
-            40,
-        )
-    )
-    if middle.plotted(view):
-        out[0].most = 1000  # what is left over goes to the plots
+    out.append(Section(lambda rows: _columns(view, width, rows), 8, 15, 17, 70))
     return out
+
+
+def _columns(view: View, width: int, rows: int) -> Canvas:
+    """Left what is watched and what happened, right what needs a person and what ships."""
+    canvas = Canvas(width, rows)
+    left = int((width - 2) * 0.58)
+    right = width - left - 3
+    run, metrics = view.run, view.metrics
+    measured = metrics is not None and bool(metrics.metrics)
+    rest = tuple(each for each in metrics.metrics if not each.plot) if metrics else ()
+    if measured or run is None:
+        upper = min(2 + max(len(rest), 1), rows - 3)
+    else:
+        upper = min(1 + middle.stages_height(view, run), rows - 4)
+    upper += rows > upper + 6  # an empty row
+    over = Canvas(left, upper)
+    if measured or run is None:
+        over.rule(0, "ALSO WATCHED", x=1)
+        if rest:
+            over.blit(0, 1, middle.table(view, left, upper - 1, rest))
+        else:
+            over.put(3, 1, "nothing is measured now" if run is None else "nothing else", "dim")
+    else:
+        over.rule(0, "STAGES", x=1)
+        over.blit(1, 1, middle.stages(view, run, left - 1, upper - 1))
+    canvas.blit(0, 0, over)
+    canvas.blit(0, upper, bottom.last(view, left, rows - upper))
+    waiting = items(view.model)
+    cards = 2 + sum(4 + len(item.lines) for item in waiting)
+    split = max(min(max(cards, 3), rows - 4), 2)
+    canvas.blit(left + 2, 0, bottom.needs(view, right, split))
+    below = rows - split
+    if not measured and below >= 12:
+        canvas.blit(left + 2, rows - (below - 7), bottom.log(view, right, below - 7))
+        below = 7
+    canvas.blit(left + 2, split, bottom.ships(view, right, below))
+    return canvas

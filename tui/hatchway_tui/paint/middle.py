@@ -22,8 +22,6 @@ def verdict(view: View, width: int, height: int) -> Canvas:
     wide = width >= 100
     pad = 1 if wide else 0
     tone = "txt" if told.tone == "plain" else told.tone
-    for y in range(height):
-        canvas.put(pad, y, "▎", tone)
     x, end = pad + 2, width - pad
     if told.sure and width >= 70:
         end = canvas.right(end, 0, Piece(f"{'judge ' if wide else ''}{told.sure}", "dim")) - 2
@@ -38,8 +36,18 @@ def verdict(view: View, width: int, height: int) -> Canvas:
         _reason(canvas, view, line, x, y, width - pad)
         y += 1
     if told.next and y < height:
-        canvas.say(x, y, Piece("next " + " " * (not wide), "dim"), Piece(told.next, "dim"), end=width - pad)  # fmt: skip
+        loud = told.next.startswith(("HELD", "PAUSED"))
+        canvas.say(x, y, Piece("next  ", "dim"), Piece(told.next, "txt" if loud else "dim"), end=width - pad)  # fmt: skip
+        y += 1
+    for row in range(y):
+        canvas.put(pad, row, "▎", tone)
     return canvas
+
+
+def verdict_height(view: View) -> int:
+    """Rows that the verdict has something to say on."""
+    told = story(view)
+    return 1 + len(told.why) + bool(told.next)
 
 
 def _reason(canvas: Canvas, view: View, line: WhyLine, x: int, y: int, end: int) -> None:
@@ -191,6 +199,11 @@ def stages(view: View, run: RunDoc, width: int, height: int) -> Canvas:
     for y, (_, pieces) in enumerate(rows[:height]):
         canvas.say(pad, y, *pieces, end=width - pad)
     return canvas
+
+
+def stages_height(view: View, run: RunDoc) -> int:
+    """Rows that the stages and the jobs of the current one take."""
+    return len(_stage_rows(view, run))
 
 
 def _stage_rows(view: View, run: RunDoc) -> list[tuple[bool, tuple[Piece, ...]]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
 
 from hatchway.edge.protocol import JobDoc, RunDoc, StageDoc, WhyLine
@@ -57,6 +59,10 @@ def story(view: View) -> Story:
     if run.status == "ended":
         return _ended(view, run)
     told = _going(view, run)
+    if not live(model):
+        heard = words.age(view.at - model.heard_at)
+        text = f"as heard {heard} ago; without the backend nothing new is decided"
+        told = Story(told.word, told.tone, told.headline, told.why, text, told.sure)
     if view.control.mode == "paused":
         by = view.control.holder or "somebody"
         told = Story(
@@ -131,10 +137,8 @@ def _going(view: View, run: RunDoc) -> Story:
     if verdict is not None:
         word, tone = VERDICTS[verdict.verdict]
         sure = "" if verdict.confidence is None else f"{verdict.confidence:.0%} sure"
-        headline = verdict.headline
-        if run.held:
-            headline = f"{headline.rstrip('.')}. Held: {run.held}"
-        return Story(word, tone, headline, verdict.why, run.next, sure)
+        following = f"HELD: {run.held}; {run.next}".rstrip("; ") if run.held else run.next
+        return Story(word, tone, verdict.headline, verdict.why, following, sure)
     stage = stage_of(run)
     if run.status == "rolling_back":
         return Story("ROLLING BACK", "warn", f"to {run.from_version}", (), run.next)
@@ -143,13 +147,12 @@ def _going(view: View, run: RunDoc) -> Story:
     if stage.status == "failed":
         return Story("FAILED", "bad", f"{stage.name} failed", tuple(_failures(stage)), run.next)
     if stage.status == "waiting" or run.status == "waiting":
-        why = [WhyLine("?", text) for text in run.attention]
-        why += [WhyLine("?", f"risk {run.risk}: {text}") for text in run.risk_reasons]
+        why = _risks(run)
         headline = stage.detail or f"{stage.name} waits for a person"
         return Story("WAITING", "warn", headline, tuple(why), run.next)
     if run.status == "held":
         return Story("HELD", "warn", run.held or "held", (), run.next)
-    return Story("RUNNING", "acc", _busy(view, stage), tuple(_jobs(view, stage)), run.next)
+    return Story("RUNNING", "acc", _busy(view, stage), tuple(_so_far(run)), run.next)
 
 
 def _busy(view: View, stage: StageDoc) -> str:
@@ -159,12 +162,20 @@ def _busy(view: View, stage: StageDoc) -> str:
     return f"{stage.name}: {names}" if names else stage.name
 
 
-def _jobs(view: View, stage: StageDoc) -> list[WhyLine]:
-    signs = {"passed": "+", "failed": "-"}
-    return [
-        WhyLine(signs.get(job.status, "?"), f"{job.name} {job_says(view, job)}")  # type: ignore[arg-type]
-        for job in sorted(stage.jobs, key=lambda job: job.status != "running")
-    ]
+def _so_far(run: RunDoc) -> list[WhyLine]:
+    done = sum(stage.status == "passed" for stage in run.stages)
+    people = ", ".join(dict.fromkeys(change.author for change in run.changes))
+    brings = f"{words.count(len(run.changes), 'commit')} by {people}" if run.changes else ""
+    lines = [WhyLine("+", f"{done} of {words.count(len(run.stages), 'stage')} passed")]
+    if brings:
+        lines.append(WhyLine("+", f"{brings}: {run.changes[0].title}"))
+    return lines + _risks(run)
+
+
+def _risks(run: RunDoc) -> list[WhyLine]:
+    lines = [WhyLine("-", text) for text in run.attention]
+    sign: Literal["+", "-"] = "+" if run.risk == "LOW" else "-"
+    return lines + [WhyLine(sign, f"risk {run.risk}: {text}") for text in run.risk_reasons]
 
 
 def job_says(view: View, job: JobDoc) -> str:

@@ -55,8 +55,8 @@ def control_words(view: View) -> tuple[str, str, str]:
             told = ("PAUSED", "warn", f"by {control.holder or '?'}{since}")
         case "person":
             mine = control.holder == who(view.model, view.rights)
-            name = f"{control.holder} (you)" if mine else control.holder
-            told = ("PERSON", "warn", f"{name} has the wheel{since}")
+            name = "you" if mine else control.holder
+            told = ("PERSON", "warn", f"{name}{since}")
         case _:
             told = ("UNKNOWN", "warn", "nobody confirms who is in control")
     if control.source == "memory":
@@ -76,14 +76,16 @@ def data_words(view: View) -> tuple[str, str, str]:
             if run is not None and run.step is not None and run.status != "ended" and old > 10:
                 return "METRICS OLD", "warn", words.age(old)
             if silent > STALE_AFTER - 0.5:
-                return "BACKEND SILENT", "warn", words.age(silent)
-            return "LIVE", "hi", words.age(max(silent, 0.0))
+                return "BACKEND SILENT,", "warn", f"data {words.age(silent)} old"
+            return "LIVE", "hi", words.age(max(silent, 1.0))
         case "connecting" if not model.heard_at and not model.why:
             return "CONNECTING", "dim", ""
         case "silent":
-            return "BACKEND SILENT", "warn", words.age(silent)
+            return "BACKEND SILENT,", "warn", f"data {words.age(silent)} old"
         case _:
-            return "BACKEND DOWN", "warn", words.age(silent)
+            if not model.heard_at:
+                return "NO BACKEND", "warn", words.age(silent)
+            return "BACKEND DOWN,", "warn", f"data {words.age(silent)} old"
 
 
 def header(view: View, width: int) -> Canvas:
@@ -102,7 +104,13 @@ def header(view: View, width: int) -> Canvas:
         Group(60, (Piece(rest, "hi" if tone == "warn" else "txt"),)),
     ]
     right = [
-        Group(90, (Piece("DATA ", "dim"), Piece(f"{said} {data_rest}".rstrip(), data_tone, True))),
+        Group(
+            90,
+            (
+                Piece("DATA " if live(model) else "", "dim"),
+                Piece(f"{said} {data_rest}".rstrip(), data_tone, True),
+            ),
+        ),
         Group(6, _round_trip(view)),
         Group(30, (Piece(words.clock(view.now) + "Z"),)),
     ]
@@ -128,10 +136,7 @@ def _me(view: View) -> tuple[list[Group], list[Group]]:
     if view.rights.read_only or (you and you.read_only):
         rights.append("READ-ONLY")
     elif you:
-        names = {"takeover": "take over", "rollback": "roll back", "release": "give back"}
-        rights.append("can " + ", ".join(names.get(each, each) for each in you.can))
-        if not you.can:
-            rights = ["can only look"]
+        rights.append(_can(you.can))
     roles = ", ".join(you.roles) if you else ""
     left = [
         Group(80, (Piece("you ", "txt", True), Piece(who(view.model, view.rights), "txt", True))),
@@ -152,6 +157,17 @@ def _me(view: View) -> tuple[list[Group], list[Group]]:
         if system.pace != 1:
             right.append(Group(10, (Piece(f"pace x{system.pace:g}", "dim"),)))
     return left, right
+
+
+def _can(can: tuple[str, ...]) -> str:
+    names = {"takeover": "take over", "rollback": "roll back", "release": "give back"}
+    stops = ("pause", "takeover", "rollback")
+    parts = [names.get(each, each) for each in can if each not in stops]
+    if all(each in can for each in stops):
+        parts.insert(0, "stop")
+    else:
+        parts = [names.get(each, each) for each in can if each in stops] + parts
+    return "can " + ", ".join(parts) if parts else "can only look"
 
 
 def _lost(view: View) -> tuple[list[Group], list[Group]]:
@@ -212,9 +228,9 @@ def now_chip(view: View, run: RunDoc) -> tuple[str, str]:
         return run.status.upper(), "acc"
     spent = words.lasting(view.now - stage.started_at) if stage.started_at else ""
     if stage.status == "failed":
-        return f"{stage.label} FAILED", "bad"
+        return f"{stage.label.upper()} FAILED", "bad"
     if stage.status == "waiting" or run.status == "waiting":
-        return f"{stage.label} WAITS FOR A PERSON {spent}".rstrip(), "warn"
+        return f"{stage.label.upper()} WAITS FOR A PERSON {spent}".rstrip(), "warn"
     return f"{stage.label.upper()} {spent}".rstrip(), "acc"
 
 
@@ -229,7 +245,9 @@ def _strip(canvas: Canvas, view: View, run: RunDoc, x: int, end: int) -> None:
     named = _named(done)
     after = "  ".join(ahead)
     if safe_text.width(named) + safe_text.width(after) + 2 > room:
-        named = f"✓ {len(done)}" if done else ""
+        named = named.replace("  ", " ")
+    if safe_text.width(named) + safe_text.width(after) + 2 > room:
+        named = f"✓ {words.count(len(done), 'stage')}" if done else ""
     if canvas.width < 100 and done:
         named = ""
     if named:

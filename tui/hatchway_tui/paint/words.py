@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from math import isfinite
 
 
 def clock(at: float) -> str:
@@ -47,7 +48,7 @@ def lasting(seconds: float) -> str:
 
 def number(value: float | None, unit: str = "") -> str:
     """A figure as it is read: few digits, no exponent; `--` when there is none."""
-    if value is None or value != value or value in (float("inf"), float("-inf")):
+    if value is None or not isfinite(value):
         return "--"
     if unit == "%":
         return f"{value:.2f}"

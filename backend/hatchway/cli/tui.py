@@ -1,0 +1,65 @@
+"""`hatchway tui`: the dashboard of the installation that is meant."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from hatchway.cli import where
+
+
+def main(argv: list[str]) -> int:
+    """Replace this process by the dashboard; returns only when there is nothing to show."""
+    parser = argparse.ArgumentParser(
+        prog="hatchway tui", description="The dashboard. q leaves and changes nothing."
+    )
+    parser.add_argument("--dir", help="state directory of the installation")
+    parser.add_argument("--backend", help="PATH or ws://127.0.0.1:PORT instead of its socket")
+    parser.add_argument("--governor", help="the governor's socket instead of the one in --dir")
+    parser.add_argument("--service", help="which service to show first")
+    parser.add_argument("--read-only", action="store_true", help="look, but act in no way")
+    parser.add_argument("--token-file", help="for ws:// addresses")
+    parser.add_argument("--mouse", choices=("on", "off"))
+    parser.add_argument("--bell", choices=("on", "off"))
+    parser.add_argument("--theme", choices=("auto", "dark", "light", "ansi", "mono"))
+    asked = parser.parse_args(argv)
+    directory = where.find(asked.dir)
+    remote = bool(asked.backend)
+    if not remote and not os.path.isdir(directory):
+        print(
+            f"hatchway tui: there is no installation at {directory}.\n"
+            "Start the demo with `hatchway demo`, or say where it is with --dir.",
+            file=sys.stderr,
+        )
+        return 2
+    if not sys.stdin.isatty() or not sys.stdout.isatty():
+        print(
+            "hatchway tui: this is not a terminal. For scripts: hatchway status --json, "
+            "hatchway watch --plain.",
+            file=sys.stderr,
+        )
+        return 2
+    command = ["--backend", asked.backend or os.path.join(directory, "backend.sock")]
+    governor = asked.governor or ("" if remote else os.path.join(directory, "governor.sock"))
+    if governor:
+        command += ["--governor", governor]
+    for name in ("service", "token_file", "mouse", "bell", "theme"):
+        value = getattr(asked, name)
+        if value:
+            command += [f"--{name.replace('_', '-')}", value]
+    if asked.read_only:
+        command.append("--read-only")
+    return _show(command)
+
+
+def _show(command: list[str]) -> int:
+    # runpy and not an import: the backend package knows nothing of the dashboard's
+    import runpy  # noqa: PLC0415
+
+    sys.argv = ["hatchway tui", *command]
+    try:
+        runpy.run_module("hatchway_tui", run_name="__main__", alter_sys=False)
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else 1
+    return 0
