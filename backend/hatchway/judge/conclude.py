@@ -43,7 +43,7 @@ def concluded(config: JudgeConfig, state: JudgeState, look: Look) -> Verdict:
         _row(config, state, spec, metric, look)
         for spec, metric in zip(config.metrics, state.metrics, strict=True)
     )
-    e, lead = joint(config, state)
+    e, lead = joint(config, tuple(row.at for row in rows))
     healthy = health.stable_healthy(config, state, look)
     ahead = _forecast(config, state, rows, e)
     word, action, headline = _word(config, state, look, rows, e, lead, healthy, ahead)

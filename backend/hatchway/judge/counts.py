@@ -52,7 +52,7 @@ def gains(stratum: Stratum, tilts: tuple[float, ...], phi: float) -> tuple[float
     """ln e of each tilt, tempered by `phi` >= 1 because events of one look may hang together."""
     share = min(1.0, stratum.mean / stratum.n)
     k, n = stratum.k, stratum.n
-    return tuple((k * log(psi) - n * log1p(share * (psi - 1.0))) / phi for psi in tilts)
+    return tuple([(k * log(psi) - n * log1p(share * (psi - 1.0))) / phi for psi in tilts])
 
 
 def _stratum(ratio: float, suspect: Arm, other: Arm, *, above: bool) -> Stratum | None:

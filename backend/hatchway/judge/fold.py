@@ -6,7 +6,7 @@ from msgspec import structs
 
 from .bets import Setting, observed, warming
 from .conclude import concluded
-from .joint import joint
+from .joint import joint, standing
 from .look import Look
 from .state import JudgeConfig, JudgeState, healthy_again, raised
 from .verdict import Verdict
@@ -43,7 +43,8 @@ def judge(
         excludes=excludes,
         step_s=state.step_s + look.seconds,
     )
-    e, _ = joint(config, state)
+    standings = tuple(standing(metric.evidence) for metric in metrics)
+    e, _ = joint(config, standings)
     if e >= config.hold_at and not state.held:
         state = healthy_again(state)  # after a fright, PASS needs evidence from after it
     state = structs.replace(state, held=e >= config.hold_at, peak=max(state.peak, e))

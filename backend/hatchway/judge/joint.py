@@ -6,12 +6,13 @@ together between them, and above each one's own share of it. Being healthy needs
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from . import latency
 from .counts import Arm
-from .state import CountsState, Evidence, GaugeState, JudgeConfig, JudgeState, LatencyState
-from .wealth import Wealth, total
+from .state import CountsState, Evidence, GaugeState, JudgeConfig, LatencyState
 
 GUARD_SHARE = 0.15  # of the wealth bets in warm-up
 
@@ -31,18 +32,18 @@ def standing(evidence: Evidence) -> Standing:
     """The figures of one metric; a gauge has no evidence, only limits."""
     match evidence:
         case CountsState():
-            main = total(evidence.worse)
+            main = evidence.worse.now
         case LatencyState():
             tails = zip(evidence.tails, latency.TAIL_SHARE, strict=True)
-            main = latency.SHIFT_SHARE * total(evidence.shift)
-            main += sum(share * total(tail) for tail, share in tails)
+            main = latency.SHIFT_SHARE * evidence.shift.now
+            main += sum(share * tail.now for tail, share in tails)
         case GaugeState():
             return Standing(1.0, 1.0, 1.0, 1.0, (0, 0), (0, 0))
     return Standing(
-        (1 - GUARD_SHARE) * main + GUARD_SHARE * total(evidence.guard),
-        total(evidence.healthy),
-        _peak(evidence.healthy),
-        total(evidence.better),
+        (1 - GUARD_SHARE) * main + GUARD_SHARE * evidence.guard.now,
+        evidence.healthy.now,
+        evidence.healthy.peak,
+        evidence.better.now,
         evidence.canary,
         evidence.stable,
     )
@@ -58,17 +59,10 @@ def weights(config: JudgeConfig) -> tuple[float, ...]:
     return tuple(weight / whole if whole else 0.0 for weight in raw)
 
 
-def joint(config: JudgeConfig, state: JudgeState) -> tuple[float, int]:
+def joint(config: JudgeConfig, standings: Sequence[Standing]) -> tuple[float, int]:
     """The joint evidence now, and the index of the metric that adds most to it (-1: none)."""
     shares = weights(config)
-    parts = [
-        share * standing(metric.evidence).e if share else 0.0
-        for share, metric in zip(shares, state.metrics, strict=True)
-    ]
+    parts = [share * at.e for share, at in zip(shares, standings, strict=True)]
     if not any(shares):
         return 1.0, -1
     return sum(parts), max(range(len(parts)), key=parts.__getitem__)
-
-
-def _peak(wealth: Wealth) -> float:
-    return max(wealth.peak, 1.0)

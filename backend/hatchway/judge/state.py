@@ -29,7 +29,7 @@ class JudgeConfig(Struct, frozen=True, kw_only=True):
     healthy_at: float = 20.0
     warmup_s: float = 10.0
     r0_floor: float = 1.5
-    phi_floor: float = 1.5
+    phi_floor: float = 1.3
     shift_floor: float = 0.2
     tail_floor: float = 2.0
     blind_after_s: float = 3.0  # without data of a judged metric

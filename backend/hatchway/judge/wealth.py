@@ -11,24 +11,26 @@ from math import exp, log, log1p
 
 from msgspec import Struct, structs
 
-BURST_NATS = 2.0
+BURST_NATS = 2.5
 """The most one second of data may add. One stall of one process hits many requests at once and is
 one fact, not many; capping an e-value keeps it valid and asks that trouble lasts some seconds."""
 
-TRICKLE = 0.001  # of the reserve put into play each second, besides the releases
+TRICKLE = 0.005  # of the reserve put into play each second, besides the releases
 _TOP = 300.0  # of the logarithm: sums of exponentials must not overflow
+_NOTHING = -1e4
 
 
 class Wealth(Struct, frozen=True, array_like=True):
     """Logarithms of the wealth on each tilt, and the reserve (of 1) that is not in play yet.
 
-    `due` is the share of the reserve that the next bet puts into play. `peak` is the highest
-    total so far.
+    `due` is the share of the reserve that the next bet puts into play. `now` is the evidence
+    against the hypothesis: 1 at the start, large when it looks wrong; `peak` its highest so far.
     """
 
     logs: tuple[float, ...] = ()
     reserve: float = 1.0
     due: float = 0.5
+    now: float = 1.0
     peak: float = 1.0
 
 
@@ -41,21 +43,13 @@ def bet(wealth: Wealth, gains: tuple[float, ...], seconds: float) -> Wealth:
     """Wealth after one look; `gains` are ln e of each tilt, `seconds` the length of the look."""
     cap = BURST_NATS * max(1.0, seconds)
     entering = wealth.reserve * (wealth.due or min(0.5, TRICKLE * seconds))
-    start = log(max(entering, 1e-300) / len(gains))
-    before = wealth.logs or (-_TOP,) * len(gains)
-    logs = tuple(
-        min(_TOP, _logaddexp(old, start) + min(gain, cap))
-        for old, gain in zip(before, gains, strict=True)
-    )
-    reserve = wealth.reserve - entering
-    return Wealth(logs, reserve, 0.0, max(wealth.peak, sum(map(exp, logs)) + reserve))
-
-
-def total(wealth: Wealth) -> float:
-    """The evidence against the hypothesis now: 1 at the start, large when it looks wrong."""
-    return sum(map(exp, wealth.logs)) + wealth.reserve
-
-
-def _logaddexp(a: float, b: float) -> float:
-    high, low = (a, b) if a > b else (b, a)
-    return high + log1p(exp(low - high))
+    start = log(entering / len(gains)) if entering > 0 else _NOTHING
+    logs = []
+    now = reserve = wealth.reserve - entering
+    for old, gain in zip(wealth.logs or (_NOTHING,) * len(gains), gains, strict=True):
+        # ln(e^old + e^start), without overflow: this runs for every tilt of every look.
+        level = old + log1p(exp(start - old)) if old > start else start + log1p(exp(old - start))
+        level += gain if gain < cap else cap
+        logs.append(level if level < _TOP else _TOP)
+        now += exp(logs[-1])
+    return Wealth(tuple(logs), reserve, 0.0, now, now if now > wealth.peak else wealth.peak)
