@@ -10,7 +10,7 @@ if uv --version >/dev/null 2>&1; then
     # An environment made by uv has no pip yet.
     "$python" -m pip --version >/dev/null 2>&1 || "$python" -m ensurepip >/dev/null
 fi
-"$python" -m pip install --quiet --disable-pip-version-check --no-warn-script-location "$@" || {
+"$python" -m pip install --quiet --quiet --disable-pip-version-check --no-warn-script-location "$@" || {
     echo "set-up: the packages could not be installed, see above." >&2
     echo "Is the package index reachable? pip and uv take their settings from pip.conf and uv.toml." >&2
     exit 1

@@ -50,14 +50,19 @@ make_venv() {
     "$python" -m venv "$venv" || fail "$python -m venv $venv failed, see above."
 }
 
+# The scripts in an environment hold its path.
+moved() {
+    [ -e "$venv/.ready" ] && [ "$(cat "$venv/.ready")" != "$(pwd)" ]
+}
+
 usable() {
-    [ ! -e "$unfinished" ] && recent "$venv/bin/python" &&
+    [ ! -e "$unfinished" ] && ! moved && recent "$venv/bin/python" &&
         { have_uv || "$venv/bin/python" -m pip --version >/dev/null 2>&1; }
 }
 
 echo "set-up: installing the pinned packages into $venv (once)" >&2
-rm -f "$venv/.ready"
 usable || make_venv
+rm -f "$venv/.ready"
 : >"$unfinished"
 sh tools/install.sh --require-hashes -r requirements.txt
 sh tools/install.sh --no-deps --no-build-isolation --editable .
