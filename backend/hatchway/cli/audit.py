@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from hatchway.cli.where import find
 from hatchway.journal.chain import Broken, Head, verify
 from hatchway.journal.port import JournalError, Record
 from hatchway.journal.sqlite_file import last_records, scan
@@ -22,7 +23,7 @@ def main(argv: list[str]) -> int:
     """Run `hatchway audit ...`; the exit status: 0 fine, 1 broken or unreadable, 2 misuse."""
     options = _parser().parse_args(argv)
     run: Callable[[argparse.Namespace, Path], int] = options.run
-    journal = _state_directory(options.dir) / "journal.db"
+    journal = Path(find(options.dir)) / "journal.db"
     try:
         return run(options, journal)
     except JournalError as e:
@@ -139,9 +140,3 @@ def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")
     return int(text)
-
-
-def _state_directory(given: str | None) -> Path:
-    from hatchway.cli.where import state_directory  # noqa: PLC0415 - only needed here
-
-    return Path(state_directory(given))

@@ -172,7 +172,10 @@ class Verifier:
 def verify(
     records: Iterable[Record], start: Head = START, expect: Head | None = None
 ) -> Verified | Broken:
-    """Check a whole chain, streaming; names the first bad record. See `Verifier`."""
+    """Check a whole chain, streaming; names the first bad record. See `Verifier`.
+
+    Raises Damaged when `records` does for the whole of the file.
+    """
     verifier = Verifier(start, expect)
     try:
         for record in records:
@@ -180,11 +183,15 @@ def verify(
             if broken is not None:
                 return broken
     except Damaged as e:
+        if e.seq == 0:
+            raise  # not one record, the whole file
         return Broken(e.seq, str(e), "the file was edited or is damaged")
     return verifier.finish()
 
 
-def _out_of_line(due: int, found: int) -> Broken:
+def _out_of_line(due: int, found: object) -> Broken:
+    if not isinstance(found, int):
+        return Broken(due, f"its number is {found!r}", "the file was edited or is damaged")
     if found > due:
         return Broken(
             due,

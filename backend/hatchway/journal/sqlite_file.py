@@ -203,8 +203,8 @@ def scan(path: Path, after: int = 0) -> Iterator[Record]:
             if not _has_tables(conn):
                 return
             for row in conn.execute(f"{_SELECT} WHERE seq > ? ORDER BY seq", (after,)):
-                last = row[0]
                 yield to_record(row)
+                last += 1
         except sqlite3.Error as e:
             raise _unreadable(e, path, last + 1) from e
 
