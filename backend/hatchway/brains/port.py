@@ -27,7 +27,7 @@ class Situation(Struct, frozen=True, kw_only=True):
     """What a brain is asked about.
 
     topic canary: `sight` is set; monitored_s, monitor_s and max_s tell how long the step has run,
-    how long it is monitored at least, and when patience ends. topic failed: a stage failed, `why`.
+    how long it is monitored at least, and when patience ends. topic failed: a stage failed; `why`, and `tail`, the last lines that its command printed.
     topic release: a release may be requested.
     """
 
@@ -36,6 +36,7 @@ class Situation(Struct, frozen=True, kw_only=True):
     now: float
     stage: str = ""
     why: str = ""
+    tail: tuple[str, ...] = ()
     sight: Sight | None = None
     monitored_s: float = 0.0
     monitor_s: float = 0.0

@@ -30,12 +30,14 @@ def wishes(situation: Situation) -> tuple[Wish, ...]:
 
 
 def _block(situation: Situation) -> Wish:
-    seen = Evidence("E1", "-", f"{situation.stage}: {situation.why}", "runner", situation.now)
+    facts = [f"{situation.stage}: {situation.why}", *situation.tail]
     return Wish(
         capability="block_deploy",
         confidence=1.0,
         headline=f"{situation.stage} failed: this commit should not ship",
-        evidence=(seen,),
+        evidence=tuple(
+            Evidence(f"E{i}", "-", text, "runner", situation.now) for i, text in enumerate(facts, 1)
+        ),
     )
 
 

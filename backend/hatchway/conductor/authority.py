@@ -85,7 +85,7 @@ class AuthorityFollower:
             op="adopted",
             command="",
             by="hatchway",
-            reason="the governor's epoch was read back",
+            reason="",
             epoch=standing.epoch,
             mode="agent"
             if standing.mode == "agent"

@@ -32,6 +32,7 @@ log = logging.getLogger("hatchway.conductor")
 
 LOOK_EVERY_S = 0.5  # at the state, when nothing has woken the conductor
 RETRY_S = 1.0
+BROKEN = ("failed", "timed_out", "lost")
 
 
 class Conductor:
@@ -190,13 +191,13 @@ class Conductor:
     async def _ask(self, action: core_next.Ask) -> None:
         run = self._ledger.state.runs[action.run]
         stage = next(s for s in run.stages if s.name == action.stage)
-        topic = "failed" if action.topic == "failed" else "release"
         situation = Situation(
-            topic="failed" if topic == "failed" else "release",
+            topic="failed" if action.topic == "failed" else "release",
             run=run,
             now=self._clock(),
             stage=stage.name,
             why=stage.why,
+            tail=next((j.tail for j in stage.jobs.values() if j.status in BROKEN), ()),
         )
         await self._consider(situation, data_at=None, stable_healthy=None)
 

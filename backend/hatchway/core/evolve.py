@@ -244,8 +244,10 @@ def said_of_authority(event: ev.AuthorityChanged) -> str:
             return f"ROLLING BACK, paused by {event.by}"
         case "release":
             return f"GIVEN BACK by {event.by}; the agent recommends only"
+        case "adopted":
+            return f"epoch {event.epoch} read back from the governor"
         case _:
-            return f"{event.mode.upper()} by {event.by}: {event.reason}"
+            return f"{event.mode.upper()} by {event.by}"
 
 
 def _said(event: ev.Event | ev.Unknown) -> str:

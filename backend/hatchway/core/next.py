@@ -177,7 +177,8 @@ def _commands(
         ]
         running = [(p, j) for p, j in jobs if j is not None and j.status == "running"]
         if bad:
-            plan, job = bad[0]
+            # The one that failed by itself, not one that was cancelled because of it.
+            plan, job = next(((p, j) for p, j in bad if j.status != "cancelled"), bad[0])
             why = f"{plan.name}: {job.why}"
             if running:
                 return tuple(

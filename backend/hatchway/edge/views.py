@@ -18,7 +18,7 @@ def authority_doc(state: State, live: Live, service: str) -> p.AuthorityDoc:
     authority = state.authority_of(service)
     standing, read_at = live.standing.get(service, (None, 0.0))
     run = state.active_run(service)
-    level = "no run"
+    level = "releases nothing now"
     if run is not None:
         level = "acts within policy" if run.mode == "act" else "recommends only"
     mode: p.Mode = authority.mode
