@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
+import os
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from hatchway.brains.rules import RulesBrain
@@ -31,12 +33,48 @@ from hatchway.settings.load import Settings
 from hatchway.targets.governor import GovernorTarget
 
 
-@contextlib.asynccontextmanager
-async def backend(directory: Path, settings: Settings) -> AsyncIterator[None]:
-    """Run a backend over the state in `directory` until the block is left.
+class AlreadyRunning(Exception):
+    """Another backend serves this directory."""
 
-    Raises JournalError when the journal cannot be opened, and what `edge.server.serve` raises.
+
+@contextlib.contextmanager
+def _only_one(directory: Path) -> Iterator[None]:
+    """Hold the directory's lock, so that a second backend does not fence the first by mistake."""
+    path = directory / "backend.lock"
+    with open(path, "a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise AlreadyRunning(
+                f"the backend with pid {lock.read().strip() or '?'} serves {directory} already. "
+                "Use that one; if it hangs, kill it (kill -9) and start again: nothing is lost."
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+@contextlib.asynccontextmanager
+async def backend(
+    directory: Path, settings: Settings, lost: Callable[[], None]
+) -> AsyncIterator[Hub]:
+    """Run a backend over the state in `directory` until the block is left; yields its documents.
+
+    `lost()` is called when another process takes the journal over; leave the block then.
+    Raises AlreadyRunning, JournalError when the journal cannot be opened, and what
+    `edge.server.serve` raises.
     """
+    with _only_one(directory):
+        async with _backend(directory, settings, lost) as hub:
+            yield hub
+
+
+@contextlib.asynccontextmanager
+async def _backend(
+    directory: Path, settings: Settings, lost: Callable[[], None]
+) -> AsyncIterator[Hub]:
     installation, clock = settings.installation, time.time
     services = tuple(service.name for service in installation.services)
     journal = await SqliteJournal.open(directory / "journal.db", clock=clock)
@@ -44,7 +82,7 @@ async def backend(directory: Path, settings: Settings) -> AsyncIterator[None]:
     runner = ProcessRunner(directory / "jobs")
     try:
         live, hub, health = Live(), Hub(secrets.token_hex(8)), Health()
-        ledger = Ledger(journal)
+        ledger = Ledger(journal, lost)
         forges: dict[str, Forge] = {
             service.name: GitForge(directory / service.repo, directory / "work")
             for service in installation.services
@@ -93,7 +131,7 @@ async def backend(directory: Path, settings: Settings) -> AsyncIterator[None]:
                     clock=clock,
                 )
                 running.append(tasks.create_task(watch.run(), name=f"watch {service.name}"))
-            yield
+            yield hub
             for task in running:
                 task.cancel()
     finally:

@@ -17,7 +17,7 @@ from hatchway.edge.tokens import TokenFileError
 from hatchway.journal.port import JournalError
 from hatchway.settings.errors import ConfigError
 from hatchway.settings.load import Settings, load_all
-from hatchway.wiring import backend
+from hatchway.wiring import AlreadyRunning, backend
 
 
 def main(argv: list[str]) -> int:
@@ -48,7 +48,7 @@ async def _serve(directory: Path, settings: Settings, lifeline: int) -> int:
     if lifeline >= 0:
         loop.add_reader(lifeline, _lost, lifeline, stop)
     try:
-        async with backend(directory, settings):
+        async with backend(directory, settings, stop.set):
             pid = directory / "backend.pid"
             pid.write_text(f"{os.getpid()}\n")
             logging.getLogger("hatchway").info("serving from %s", directory)
@@ -57,7 +57,7 @@ async def _serve(directory: Path, settings: Settings, lifeline: int) -> int:
             finally:
                 with contextlib.suppress(OSError):
                     pid.unlink()
-    except (JournalError, ListenError, TokenFileError) as error:
+    except (AlreadyRunning, JournalError, ListenError, TokenFileError) as error:
         print(f"hatchway serve: {error}", file=sys.stderr)
         return 1
     return 0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from hatchway.core import events as ev
 from hatchway.core.evolve import evolve
 from hatchway.core.state import State
-from hatchway.journal.port import Conflict, Draft, Journal, Record
+from hatchway.journal.port import Conflict, Draft, Fenced, Journal, Record
 
 Listener = Callable[[Record, ev.Event | ev.Unknown, State], None]
 
@@ -16,8 +16,9 @@ Listener = Callable[[Record, ev.Event | ev.Unknown, State], None]
 class Ledger:
     """The state at the journal's head. One writer at a time; listeners are told in order."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, lost: Callable[[], None]) -> None:
         self._journal = journal
+        self._lost = lost  # called when another process has taken the journal over
         self._turn = asyncio.Lock()
         self._listeners: list[Listener] = []
         self.state = State()
@@ -53,6 +54,9 @@ class Ledger:
                 # An append whose outcome was not known was written after all.
                 await self.replay()
                 return await self._append(decide(self.state), actor, idem, epoch)
+            except Fenced:
+                self._lost()
+                raise
 
     async def _append(
         self, events: Sequence[ev.Event], actor: str, idem: str, epoch: int

@@ -124,7 +124,9 @@ class Desk:
             async with asyncio.timeout(JOURNALED_WITHIN_S):
                 await self._follower.read(service)
         except (TargetError, JournalError, TimeoutError):
-            return Ack(command.id, 0, f"{said}; not in the journal yet, the governor has it")
+            return Ack(
+                command.id, 0, f"{said.rstrip('.')}; not in the journal yet, the governor has it"
+            )
         known = self._ledger.state.answers.get(command.id)
         if known is None:
             return Ack(command.id, self._ledger.state.seq, said)
