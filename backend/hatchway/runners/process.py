@@ -168,13 +168,13 @@ def _start(job: JobDirectory, spec: JobSpec) -> None:
         )
     except (OSError, subprocess.SubprocessError) as e:
         raise RunnerError(
-            f"the job {spec.key!r} could not be started: {e}. It has not run; it may be tried "
-            "again when there is room and memory."
+            f"the job {spec.key!r} could not be started: {e}. It may be tried again when there "
+            "is room and memory; it will not run twice."
         ) from e
     if done.returncode != 0:
         raise RunnerError(
             f"the job {spec.key!r} could not be started: {done.stderr.decode('utf-8', 'replace')}. "
-            "It has not run; it may be tried again."
+            "It may be tried again; it will not run twice."
         )
 
 

@@ -151,7 +151,7 @@ def take(lock: int) -> bool:
 
 def store(directory: str, name: str, data: bytes) -> None:
     """Write a file so that after a power cut it is there whole or not at all."""
-    part = os.path.join(directory, name + ".part")
+    part = os.path.join(directory, f"{name}.{os.urandom(6).hex()}.part")
     fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         while data:
