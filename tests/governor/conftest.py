@@ -127,7 +127,11 @@ class Client:
     def __init__(self, path: Path) -> None:
         self.link = socket.socket(socket.AF_UNIX)
         self.link.settimeout(DEADLINE_S)
-        self.link.connect(str(path))
+        try:
+            self.link.connect(str(path))
+        except OSError:
+            self.link.close()
+            raise
         self.file = self.link.makefile("rb")
 
     def send(self, **doc: Any) -> None:
@@ -268,6 +272,20 @@ def short_dir() -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="hw-"))
     yield directory
     shutil.rmtree(directory)
+
+
+@pytest.fixture
+def splitter_at() -> Iterator[Callable[[Path], Splitter]]:
+    """Starts a splitter at a path."""
+    started: list[Splitter] = []
+
+    def start(path: Path) -> Splitter:
+        started.append(Splitter(path))
+        return started[-1]
+
+    yield start
+    for splitter in started:
+        splitter.close()
 
 
 @pytest.fixture

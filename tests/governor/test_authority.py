@@ -83,7 +83,7 @@ def made(step: Any, state: Authority) -> Request:
     return request
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(STEPS, max_size=40))
 def test_no_history_breaks_the_rules(history: list[Any]) -> None:
     state, seq = Authority("shop"), 1
