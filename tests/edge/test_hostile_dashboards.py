@@ -222,7 +222,19 @@ async def test_what_a_slow_client_gets_is_the_newest(edge: Any, mirror: Any) -> 
         assert deltas < 100
 
 
-async def test_frames_as_small_as_can_be_do_not_hold_the_loop(edge: Any) -> None:
+FLOODS = {
+    "empty messages": frame(b""),
+    "pings": b"\x89\x80" + bytes(4),
+    "large pings": b"\x89\xfd" + bytes(4) + bytes(125),
+    "pongs": b"\x8a\x80" + bytes(4),
+    "a message in pieces": b"\x01\x80" + bytes(4) + (b"\x00\x80" + bytes(4)) * 4000,
+    "commands": frame(protocol.encode(protocol.Command("x", "accept"))),
+    "not even frames": bytes(range(256)),
+}
+
+
+@pytest.mark.parametrize("what", FLOODS)
+async def test_a_flood_is_cut_off_and_others_do_not_notice(edge: Any, what: str) -> None:
     flood = await asyncio.to_thread(raw_websocket, edge.listening.backend)
     flood.setblocking(False)
     loop = asyncio.get_running_loop()
@@ -230,16 +242,31 @@ async def test_frames_as_small_as_can_be_do_not_hold_the_loop(edge: Any) -> None
     async def send() -> None:
         with contextlib.suppress(OSError):
             while True:
-                await loop.sock_sendall(flood, frame(b"") * 20_000)
+                await loop.sock_sendall(flood, FLOODS[what] * 2000)
 
     try:
         async with edge.dashboard() as dashboard, asyncio.timeout(PATIENCE_S):
             sending = asyncio.create_task(send())
             for number in range(5):
                 assert isinstance(await dashboard.ask(f"p-{number}", "pause"), protocol.Ack)
-            await sending  # it was cut off
+            await sending
+            assert isinstance(await dashboard.ask("p-last", "pause"), protocol.Ack)
     finally:
         flood.close()
+
+
+async def test_who_says_too_much_is_told_so(edge: Any) -> None:
+    async with subscribed(edge) as raw:
+        with contextlib.suppress(ConnectionClosed):
+            for _ in range(30):
+                await raw.pong(bytes(100))
+                await raw.send(b'{"type":"ping"}' + b" " * 20_000, text=True)
+        code, reason = await closing_of(raw)
+        assert code == 1008
+        assert "more than a dashboard has to say" in reason
+    async with asyncio.timeout(PATIENCE_S):
+        while b'hatchway_dropped_clients_total{why="flood"} 1.0' not in edge.health.render():
+            await asyncio.sleep(0.01)
 
 
 async def test_half_a_handshake_does_not_stay(edge: Any) -> None:

@@ -50,14 +50,14 @@ class Bucket:
         self._left = float(burst)
         self._at: float | None = None
 
-    def take(self, now: float) -> bool:
-        """Whether one more may go through at `now`; if so, it is counted."""
+    def take(self, now: float, amount: int = 1) -> bool:
+        """Whether that many more may go through at `now`; if so, they are counted."""
         if self._at is not None:
             self._left = min(self._burst, self._left + (now - self._at) * self._rate)
         self._at = now
-        if self._left < 1.0:
+        if self._left < amount:
             return False
-        self._left -= 1.0
+        self._left -= amount
         return True
 
 

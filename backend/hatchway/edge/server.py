@@ -24,6 +24,7 @@ from websockets.http11 import Request, Response
 
 from hatchway.core.plan import Installation
 from hatchway.edge.client import Client, Login
+from hatchway.edge.connection import Connection
 from hatchway.edge.door import ANSWER_S, Door, Guard
 from hatchway.edge.health import CONTENT_TYPE, Health
 from hatchway.edge.hub import Hub
@@ -38,9 +39,6 @@ log = logging.getLogger("hatchway.edge")
 SOCKET_MODE = 0o660
 MESSAGE_MAX = 64 * 1024
 """The longest message of a client, in bytes."""
-
-READ_MAX = 16 * 1024
-"""Bytes read from a connection at a time: how long one that floods can hold the loop."""
 
 OPEN_S = 3.0
 """How long an opening handshake may take, in seconds; also bounds how long closing takes."""
@@ -119,12 +117,6 @@ def _tokens(directory: Path, installation: Installation) -> Tokens:
     return tokens
 
 
-class Connection(ServerConnection):
-    """A websocket, and who is at its other end if that is known already."""
-
-    who: Identity | None = None
-
-
 class Room:
     """What all dashboards share, and how many of them there are."""
 
@@ -151,6 +143,8 @@ class Room:
                 )
                 await client.serve()
             finally:
+                if socket.flooded:
+                    self.health.dropped("flood")
                 self.health.left(kind)
 
 
@@ -193,9 +187,6 @@ class _Front:
 
     async def _process(self, socket: ServerConnection, request: Request) -> Response | None:
         assert isinstance(socket, Connection)
-        # A plain attribute of asyncio's transports; the default of 256 KiB lets one client's flood
-        # of tiny frames hold the loop for a tenth of a second at a time.
-        socket.transport.max_size = READ_MAX  # type: ignore[attr-defined]
         if request.headers.get_all("Origin"):
             return socket.respond(HTTPStatus.FORBIDDEN, "browsers are not served here\n")
         return await self._admit(socket, request) or await self._page(socket, request)
