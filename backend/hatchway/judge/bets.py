@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp
 
 from msgspec import structs
 
@@ -12,6 +11,7 @@ from hatchway.core.plan import MetricSpec
 from . import counts, latency
 from .counts import HEALTHY_TILTS, WORSE_TILTS, Arm, Stratum
 from .look import Counts, Gauge, Latency, Look, Missing, Sample
+from .recent import Recent, added
 from .state import (
     CountsState,
     Evidence,
@@ -24,7 +24,6 @@ from .state import (
 from .wealth import Wealth, bet
 
 GUARD_RATIO = 5.0  # what a cold start may do: in warm-up only worse than this is bet against
-RECENT_S = 15.0  # memory of stable's own level
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +85,12 @@ def _counts(setting: Setting, state: CountsState, sample: Counts, *, down: bool)
     if not setting.warming:
         worse = _bet(setting, worse, counts.at_most(ratio, suspect, other), WORSE_TILTS)
     sides = _sides(setting, (state.guard, state.healthy, state.better), suspect, other, ratio)
-    keep = exp(-setting.seconds / RECENT_S)
-    seconds, requests, events = state.recent
     return CountsState(
         worse,
         *sides,
         canary=_plus(state.canary, canary),
         stable=_plus(state.stable, stable),
-        recent=(
-            seconds * keep + setting.seconds,
-            requests * keep + stable[0],
-            events * keep + stable[1],
-        ),
+        recent=added(state.recent, (*canary, *stable), setting.seconds),
     )
 
 
@@ -132,7 +125,9 @@ def _latency(
     config, bounds = setting.config, sample.bounds
     none = (0,) * (len(bounds) + 1)
     if bounds != state.bounds:  # other buckets than before: what was known does not fit them
-        state = structs.replace(state, bounds=bounds, known=none, at_canary=none, recent=none)
+        state = structs.replace(
+            state, bounds=bounds, known=none, at_canary=Recent(), at_stable=Recent()
+        )
     canary, stable, known = sample.canary, sample.stable, state.known
     shift, tails = state.shift, state.tails
     if not setting.warming:
@@ -144,14 +139,13 @@ def _latency(
             _tail(setting, tail, sample, known, q, tilts)
             for tail, (q, tilts) in zip(tails, latency.TAILS, strict=True)
         )
-    keep = exp(-setting.seconds / RECENT_S)
     state = structs.replace(
         state,
         shift=shift,
         tails=tails,
         known=tuple(a + b for a, b in zip(known, stable, strict=True)),
-        at_canary=tuple(a + b for a, b in zip(state.at_canary, canary, strict=True)),
-        recent=tuple(a * keep + b for a, b in zip(state.recent, stable, strict=True)),
+        at_canary=added(state.at_canary, canary, setting.seconds),
+        at_stable=added(state.at_stable, stable, setting.seconds),
     )
     slow = latency.tail_bucket(known, spec.quantile)
     if slow is None:

@@ -9,10 +9,11 @@ from hatchway.core.plan import MetricSpec
 from .bets import out_of_bounds
 from .look import Look
 from .quantile import quantile
+from .recent import Recent, seconds, sums
 from .state import CountsState, GaugeState, JudgeConfig, JudgeState, LatencyState, MetricState
 
 STREAK = 3  # looks in a row beyond a limit before a gauge counts as out
-ENOUGH = 30.0  # recent requests of stable before its level is known
+ENOUGH = 30  # recent requests of an arm before its level is known
 
 
 def stable_healthy(config: JudgeConfig, state: JudgeState, look: Look) -> bool | None:
@@ -35,44 +36,53 @@ def stable_healthy(config: JudgeConfig, state: JudgeState, look: Look) -> bool |
 def stable_over(spec: MetricSpec, metric: MetricState) -> bool | None:
     """Whether stable is beyond the metric's limit, by more than chance; None: not known."""
     match metric.evidence:
-        case CountsState(recent=(seconds, requests, events)):
-            if requests < ENOUGH or spec.limit is None:
+        case CountsState(recent=recent):
+            if not recent.now:
                 return None
-            unit = 100.0 / requests if spec.shown_as != "per_minute" else 60.0 / max(seconds, 1.0)
-            noise = 2.0 * sqrt(events)
-            if spec.worse == "down":
-                return (events + noise) * unit < spec.limit
-            return (events - noise) * unit > spec.limit
-        case LatencyState(bounds=bounds, recent=recent):
-            if sum(recent) < ENOUGH or spec.limit is None:
-                return None
-            level = quantile(bounds, recent, spec.quantile)
-            return None if level is None else level > limit_seconds(spec)
+            canary, _, requests, events = sums(recent)
+            return _rate_over(
+                spec, requests, events, (canary + requests) / max(1.0, seconds(recent))
+            )
+        case LatencyState(bounds=bounds, at_stable=recent):
+            return _latency_over(spec, bounds, recent)
         case GaugeState(stable=level, stable_out=streak):
             return None if level is None else streak >= STREAK
 
 
-def limit_seconds(spec: MetricSpec) -> float:
-    """A latency's limit in seconds, however it is shown."""
-    limit = spec.limit if spec.limit is not None else float("inf")
-    return limit / 1000.0 if spec.shown_as == "ms" else limit
-
-
 def canary_over(spec: MetricSpec, metric: MetricState) -> bool:
-    """Whether the canary is beyond the metric's limit in this step, by more than chance."""
-    if spec.limit is None and spec.kind != "state":
-        return False
+    """Whether the canary is beyond the metric's limit lately, by more than chance."""
     match metric.evidence:
-        case CountsState(canary=(requests, events)):
-            # Below a limit per minute says little of an arm with a share of the traffic.
-            if requests < ENOUGH or spec.worse == "down" or spec.shown_as == "per_minute":
+        case CountsState(recent=recent):
+            if not recent.now:
                 return False
-            return 100.0 * (events - 2.0 * sqrt(events)) / requests > (spec.limit or 0.0)
-        case LatencyState(bounds=bounds, at_canary=seen):
-            level = quantile(bounds, seen, spec.quantile) if sum(seen) >= ENOUGH else None
-            return level is not None and level > limit_seconds(spec)
+            requests, events, stable, _ = sums(recent)
+            return bool(
+                _rate_over(spec, requests, events, (stable + requests) / max(1.0, seconds(recent)))
+            )
+        case LatencyState(bounds=bounds, at_canary=recent):
+            return bool(_latency_over(spec, bounds, recent))
         case GaugeState(canary=level, canary_out=streak):
             return out_of_bounds(spec, level) and streak >= STREAK
+
+
+def _rate_over(spec: MetricSpec, requests: int, events: int, rate: float) -> bool | None:
+    """Events beyond the limit, by two standard errors; per minute as if with all traffic."""
+    if requests < ENOUGH or spec.limit is None:
+        return None
+    unit = 60.0 * rate if spec.shown_as == "per_minute" else 100.0
+    noise = 2.0 * sqrt(max(events, 1))
+    if spec.worse == "down":
+        return unit * (events + noise) / requests < spec.limit
+    return unit * (events - noise) / requests > spec.limit
+
+
+def _latency_over(spec: MetricSpec, bounds: tuple[float, ...], recent: Recent) -> bool | None:
+    counts = sums(recent)
+    if sum(counts) < ENOUGH or spec.limit is None:
+        return None
+    level = quantile(bounds, counts, spec.quantile)
+    limit = spec.limit / 1000.0 if spec.shown_as == "ms" else spec.limit
+    return None if level is None else level > limit
 
 
 def blind_for(metric: MetricState, state: JudgeState, look: Look) -> float:

@@ -9,6 +9,7 @@ from hatchway.core.plan import MetricSpec
 
 from .counts import Arm
 from .latency import TAILS
+from .recent import Recent
 from .wealth import Wealth, released
 
 EARLY = Wealth(due=0.9)  # PASS evidence begins with most of its wealth: each step is short
@@ -45,11 +46,15 @@ class CountsState(Struct, frozen=True, array_like=True, tag="c"):
     better: Wealth = Wealth()
     canary: Arm = (0, 0)
     stable: Arm = (0, 0)
-    recent: tuple[float, float, float] = (0.0, 0.0, 0.0)  # stable: seconds, requests, events
+    recent: Recent = Recent()  # requests and events of the canary, then of stable
 
 
 class LatencyState(Struct, frozen=True, array_like=True, tag="l"):
-    """Evidence from latency buckets. `known` is all of stable so far, the rest as above."""
+    """Evidence from latency buckets. `known` is all of stable so far, the rest as above.
+
+    `canary` and `stable` count requests slower than stable's quantile; `at_canary` and
+    `at_stable` are recent requests by bucket.
+    """
 
     shift: Wealth = Wealth()
     tails: tuple[Wealth, ...] = (Wealth(),) * len(TAILS)
@@ -60,8 +65,8 @@ class LatencyState(Struct, frozen=True, array_like=True, tag="l"):
     stable: Arm = (0, 0)
     bounds: tuple[float, ...] = ()
     known: tuple[int, ...] = ()
-    at_canary: tuple[int, ...] = ()
-    recent: tuple[float, ...] = ()  # stable
+    at_canary: Recent = Recent()
+    at_stable: Recent = Recent()
 
 
 class GaugeState(Struct, frozen=True, array_like=True, tag="g"):
@@ -170,7 +175,6 @@ def _raised(evidence: Evidence) -> Evidence:
                 healthy=EARLY,
                 canary=(0, 0),
                 stable=(0, 0),
-                at_canary=(0,) * len(evidence.at_canary),
             )
         case GaugeState():
             return evidence

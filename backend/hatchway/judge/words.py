@@ -9,6 +9,7 @@ from hatchway.core.plan import MetricSpec
 from .counts import Arm
 from .joint import Standing
 from .quantile import quantile
+from .recent import sums
 from .state import LatencyState, MetricState
 from .verdict import MetricWord
 
@@ -49,8 +50,8 @@ def times(a: Arm, b: Arm) -> str:
 def figures(spec: MetricSpec, metric: MetricState, at: Standing) -> str:
     """The metric on both arms in this step: "errors 2 of 122 on canary against 0.50% on stable"."""
     if isinstance(metric.evidence, LatencyState):
-        slow = _ms(metric.evidence, metric.evidence.at_canary, spec.quantile)
-        usual = _ms(metric.evidence, metric.evidence.recent, spec.quantile)
+        slow = _ms(metric.evidence, sums(metric.evidence.at_canary), spec.quantile)
+        usual = _ms(metric.evidence, sums(metric.evidence.at_stable), spec.quantile)
         return f"{spec.label} {slow} on canary against {usual} on stable"
     (n, events), others = at.canary, at.stable
     if n == 0:
@@ -91,7 +92,7 @@ def _fewer(at: Standing) -> str:
     return f"{times(at.stable, at.canary)} fewer"
 
 
-def _ms(evidence: LatencyState, seen: tuple[int, ...] | tuple[float, ...], q: float) -> str:
+def _ms(evidence: LatencyState, seen: tuple[int, ...], q: float) -> str:
     level = quantile(evidence.bounds, seen, q)
     if level is None:
         return "unknown"
