@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Literal, cast
 
@@ -100,6 +99,8 @@ def _listen(fields: Fields) -> str:
 
 
 def _is_loopback(host: str) -> bool:
+    import ipaddress  # noqa: PLC0415 - only where an address is given
+
     if host == "localhost":
         return True
     try:
