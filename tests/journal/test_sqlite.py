@@ -231,6 +231,17 @@ async def test_a_directory_that_cannot_be_made_is_unwritable(tmp_path):
         await SqliteJournal.open(tmp_path / "file" / "journal.db")
 
 
+async def test_what_nobody_foresaw_in_one_batch_spares_its_neighbours(on_disk, draft):
+    wrong_type = draft(2, payload="text, not bytes")
+    answers = await asyncio.gather(
+        *(on_disk.append([d]) for d in (draft(1), wrong_type, draft(3))), return_exceptions=True
+    )
+    assert [type(a) for a in answers] == [list, JournalError, list]
+    with pytest.raises(JournalError, match="cannot store"):
+        await on_disk.append([draft(4), wrong_type])
+    assert [r.seq for r in await on_disk.append([draft(5)])] == [3]
+
+
 async def test_two_openers_at_the_same_moment_end_with_one_writer(tmp_path, draft):
     both = await asyncio.gather(*(SqliteJournal.open(tmp_path / "journal.db") for _ in range(4)))
     answers = await asyncio.gather(*(j.append([draft(1)]) for j in both), return_exceptions=True)

@@ -100,7 +100,7 @@ def live(directory: str, word: int) -> int:
         lock = os.open(
             os.path.join(directory, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
         )
-        first = take(lock) and not os.path.exists(os.path.join(directory, "started"))
+        first = take(lock, directory) and not started(directory)
         if first:
             os.ftruncate(lock, 0)
             os.pwrite(lock, str(os.getpid()).encode(), 0)
@@ -136,7 +136,7 @@ def listen(told: list[int]) -> int:
     return wake
 
 
-def take(lock: int) -> bool:
+def take(lock: int, directory: str) -> bool:
     """Take the lock; a backend that looks whether it is held has it for an instant, so try on."""
     until = time.monotonic() + 3.0
     while True:
@@ -144,9 +144,14 @@ def take(lock: int) -> bool:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
         except BlockingIOError:
-            if time.monotonic() >= until:
+            if started(directory) or time.monotonic() >= until:
                 return False  # another shim has the job
             time.sleep(0.01)
+
+
+def started(directory: str) -> bool:
+    """Some shim has taken the job, now or earlier."""
+    return os.path.exists(os.path.join(directory, "started"))
 
 
 def store(directory: str, name: str, data: bytes) -> None:
