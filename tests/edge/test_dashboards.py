@@ -249,6 +249,29 @@ async def test_closing_lets_a_pause_finish(open_edge: Any) -> None:
     assert edge.door.done == ["p-1"]
 
 
+async def test_being_cancelled_still_lets_a_pause_finish_and_says_goodbye(open_edge: Any) -> None:
+    opened: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    async def run() -> None:
+        async with open_edge() as edge:
+            opened.set_result(edge)
+            await asyncio.Event().wait()
+
+    running = asyncio.create_task(run())
+    edge = await opened
+    edge.door.hold["pause"] = asyncio.Event()
+    async with edge.dashboard() as dashboard, asyncio.timeout(PATIENCE_S):
+        await dashboard.say(protocol.Command("p-1", "pause"))
+        while not edge.door.asked:
+            await asyncio.sleep(0.01)
+        running.cancel()
+        assert await until_closed(dashboard.socket) == 1001
+        edge.door.hold["pause"].set()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    assert edge.door.done == ["p-1"]
+
+
 async def until_closed(socket: Any) -> int | None:
     try:
         while True:

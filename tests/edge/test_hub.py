@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hatchway.edge import protocol
@@ -62,6 +62,7 @@ CHANGES = st.one_of(
 )
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(CHANGES, max_size=80), st.integers(0, 3))
 def test_whoever_follows_ends_with_exactly_the_documents(
     changes: list[tuple[str, Any, Any]], gone_kept: int

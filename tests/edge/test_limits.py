@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hatchway.edge.limits import STOPS, Allowance, Bucket, Seats
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(
     st.integers(1, 20),
     st.floats(0.1, 50),

@@ -9,6 +9,7 @@ Dashboards come to DIR/backend.sock (websockets; also /healthz and /metrics over
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import contextlib
 import logging
@@ -75,7 +76,8 @@ async def serve(
     """Serve dashboards and the command line until the block is left.
 
     Raises ListenError or TokenFileError, with nothing left open, when it may not or cannot listen.
-    A command that is being done when the block is left has `FINISH_S` to finish.
+    A command that is being done when the block is left has `FINISH_S` to finish. What the block
+    raises comes out in an ExceptionGroup, as from any task group.
     """
     listening = Listening(directory / "backend.sock", directory / "command.sock")
     with contextlib.ExitStack() as listeners:
@@ -95,15 +97,18 @@ async def serve(
             unwatch = hub.listen(lambda _: setattr(health, "rev", hub.rev))
             room = Room(hub, guard, health, tasks)
             command_line = PlainServer(hub=hub, guard=guard, people=people, health=health)
-            async with contextlib.AsyncExitStack() as servers:
-                await servers.enter_async_context(command_line.serve(plain))
-                await servers.enter_async_context(UnixFront(room, people).open(unix))
-                if tcp is not None and tokens is not None:
-                    await servers.enter_async_context(TcpFront(room, tokens, tcp).open(tcp))
-                yield listening
-            unwatch()
-            lag.cancel()
-            await guard.finish(FINISH_S)
+            try:
+                async with contextlib.AsyncExitStack() as servers:
+                    await servers.enter_async_context(command_line.serve(plain))
+                    await servers.enter_async_context(UnixFront(room, people).open(unix))
+                    if tcp is not None and tokens is not None:
+                        await servers.enter_async_context(TcpFront(room, tokens, tcp).open(tcp))
+                    yield listening
+            finally:
+                unwatch()
+                lag.cancel()
+                # Also when the block was cancelled: the group would cut a pause short otherwise.
+                await guard.finish(FINISH_S)
 
 
 def _tokens(directory: Path, installation: Installation) -> Tokens:
@@ -153,7 +158,7 @@ def name_of(socket: Connection) -> str:
     return socket.who.name if socket.who is not None else ""
 
 
-class _Front:
+class _Front(abc.ABC):
     """One listening socket of dashboards, and the HTTP requests that come there."""
 
     kind = ""
@@ -214,9 +219,9 @@ class _Front:
                 return _unauthorized(socket)
         return socket.respond(HTTPStatus.NOT_FOUND, "here are /, /healthz and /metrics\n")
 
+    @abc.abstractmethod
     async def _admit(self, socket: Connection, request: Request) -> Response | None:
         """Set `socket.who` if it can be known by now; an answer ends the connection."""
-        raise AssertionError
 
     def _may_scrape(self, socket: Connection) -> bool:
         return socket.who is not None
