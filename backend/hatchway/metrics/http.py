@@ -31,9 +31,8 @@ async def get(url: str, *, timeout_s: float, most: int) -> tuple[str, bytes]:
         raise GetFailed("connection refused") from None
     except ConnectionError:
         raise GetFailed("the answer broke off") from None
-    except h11.RemoteProtocolError as error:
-        broke = "closed" in str(error)
-        raise GetFailed("the answer broke off" if broke else "not an HTTP answer") from None
+    except h11.RemoteProtocolError:
+        raise GetFailed("not an HTTP answer") from None
     except ssl.SSLError as error:
         raise GetFailed(f"TLS: {error.reason or 'failed'}") from None
     except OSError as error:
@@ -77,7 +76,12 @@ async def _answer(
 ) -> tuple[str, bytes]:
     content_type, body = "", bytearray()
     while True:
-        event = connection.next_event()
+        try:
+            event = connection.next_event()
+        except h11.RemoteProtocolError:
+            if reader.at_eof():
+                raise GetFailed("the answer broke off") from None
+            raise
         if event is h11.NEED_DATA:
             connection.receive_data(await reader.read(_PIECE))
         elif isinstance(event, h11.Response):
