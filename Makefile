@@ -3,6 +3,7 @@
 
 PY := .venv/bin/python
 SOURCES := $(shell find backend tui -name '*.py' 2>/dev/null)
+SHIPPED := $(shell find config backend tui -type f ! -path '*/.*' ! -name '*.pyc' 2>/dev/null)
 WORKERS := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); \
              if [ $$n -gt 2 ]; then echo $$n; else echo 2; fi)
 # An environment knows its own place: it is of no use after the directory was moved.
@@ -53,7 +54,7 @@ format: setup
 
 pyz: hatchway.pyz
 
-hatchway.pyz: .venv/.compiled requirements-run.txt requirements-pyz.txt tools/pyz.sh $(SOURCES)
+hatchway.pyz: .venv/.compiled requirements-run.txt requirements-pyz.txt tools/pyz.sh $(SHIPPED)
 	@sh tools/pyz.sh
 
 check-pyz: hatchway.pyz
