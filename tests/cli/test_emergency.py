@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import hatchway
-from hatchway.cli import emergency, main, where
+from hatchway.cli import ask, emergency, main, quick_json, where
 
 PACKAGE_PARENT = str(Path(hatchway.__file__).parent.parent)
 ME = pwd.getpwuid(os.getuid()).pw_name
@@ -92,7 +94,7 @@ class Installation:
         self._cleanup.callback(process.terminate)
         until = time.monotonic() + DEADLINE_S
         while True:
-            with contextlib.suppress(emergency.Silent):
+            with contextlib.suppress(ask.Silent):
                 if self.status()["observed"]:
                     return
             assert time.monotonic() < until
@@ -103,7 +105,7 @@ class Installation:
         return status
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        return emergency.ask(str(self.directory / "governor.sock"), request, 10.0)
+        return ask.ask(str(self.directory / "governor.sock"), request, 10.0)
 
     def spool(self) -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = self.ask({"op": "spool", "after": 0})["entries"]
@@ -396,6 +398,65 @@ def test_every_odd_character_is_made_visible() -> None:
     assert shown.endswith("é漢")
 
 
+# --- the quick JSON -----------------------------------------------------------------------------
+
+FLAT = st.dictionaries(st.text(), st.text() | st.booleans() | st.integers())
+ANY = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(FLAT)
+def test_what_is_sent_is_json(doc: dict[str, Any]) -> None:
+    sent = quick_json.dumps(doc)
+    assert json.loads(sent) == doc
+    assert sent.isascii()
+    assert "\n" not in sent
+
+
+@given(ANY, st.booleans(), st.sampled_from([None, 2]))
+def test_what_is_received_is_read_as_json_reads_it(doc: Any, ascii: bool, indent: Any) -> None:
+    assert quick_json.loads(json.dumps(doc, ensure_ascii=ascii, indent=indent)) == doc
+
+
+@given(st.text(alphabet='{}[]",:0123456789.eE+-truefalsn\\u \t\x1f'))
+def test_what_is_not_json_is_an_error_or_a_value_and_nothing_else(text: str) -> None:
+    try:
+        expected = json.loads(text)
+    except ValueError:
+        with contextlib.suppress(ValueError):
+            quick_json.loads(text)
+    else:
+        assert quick_json.loads(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        '{"a"',
+        '{"a":',
+        '{"a":1',
+        '{"a" 1}',
+        "[1 2]",
+        '"a',
+        '"\\u12"',
+        '"\\x"',
+        "tru",
+        "{} {}",
+    ],
+)
+def test_half_an_answer_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        quick_json.loads(text)
+
+
 # --- the dispatcher -----------------------------------------------------------------------------
 
 
@@ -416,7 +477,7 @@ def test_a_stop_is_light(place: Installation) -> None:
     assert len(modules) <= 45, modules
     foreign = {m.partition(".")[0] for m in modules} - set(sys.stdlib_module_names)
     assert foreign == {"hatchway"}
-    assert "argparse" not in modules
+    assert not {"argparse", "json", "socket", "re"} & set(modules), "each of them costs 10 ms"
 
 
 @pytest.mark.parametrize(
@@ -459,7 +520,7 @@ def test_hatchway_governor_becomes_the_governor(place: Installation) -> None:
     process = subprocess.Popen(command)
     until = time.monotonic() + DEADLINE_S
     while time.monotonic() < until:
-        with contextlib.suppress(emergency.Silent):
+        with contextlib.suppress(ask.Silent):
             assert place.status()["pid"] == process.pid
             break
         time.sleep(0.01)

@@ -7,13 +7,12 @@ so that it happens once.
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
-import socket
 import sys
 import time
 
+from hatchway.cli.ask import Silent, ask
 from hatchway.cli.where import find
 
 TYPE_CHECKING = False
@@ -27,7 +26,6 @@ BACKEND_S = 0.3
 PATIENT_S = 5.0
 ROLLBACK_S = 10.0
 """How long `rollback` watches for its effect."""
-LONGEST_ANSWER = 32 << 20
 
 GO_DIRECT = ("governor", "too_many", "too_fast", "no_answer", "internal")
 """Refusals by a backend in trouble; any other (above all: no right to) is the last word."""
@@ -40,10 +38,6 @@ USAGE = {
     "resume": "usage: hatchway resume [SERVICE] --reason WHY [--json] [--dir DIRECTORY]",
     "stop": "usage: hatchway {} [SERVICE] [--reason WHY] [--direct] [--json] [--dir DIRECTORY]",
 }
-
-
-class Silent(Exception):
-    """Nobody answered at a socket; the message says what happened."""
 
 
 class Usage(Exception):
@@ -64,7 +58,7 @@ def main(verb: str, argv: list[str]) -> int:
         if verb in ("status", "watch"):
             from hatchway.cli import looking  # noqa: PLC0415
 
-            return looking.main(verb, directory, as_json="--json" in options)
+            return looking.main(verb, directory, in_json="--json" in options)
         if verb in ("resume", "release"):
             return _release(directory, options)
         return _stop(verb, directory, options)
@@ -101,36 +95,6 @@ def parse(argv: list[str]) -> dict[str, str]:
         else:
             options["--service"] = word
     return options
-
-
-def ask(path: str, request: Doc, seconds: float) -> Doc:
-    """One question, one answer, within `seconds` in all. Raises Silent."""
-    until = time.monotonic() + seconds
-    what = os.path.basename(path)
-    try:
-        with socket.socket(socket.AF_UNIX) as link:
-            link.settimeout(seconds)
-            link.connect(path)
-            link.sendall(json.dumps(request).encode() + b"\n")
-            data = bytearray()
-            while not data.endswith(b"\n"):
-                link.settimeout(max(0.001, until - time.monotonic()))
-                part = link.recv(65536)
-                if not part or len(data) > LONGEST_ANSWER or time.monotonic() > until:
-                    raise Silent(f"{what} did not finish its answer")
-                data += part
-            answer = json.loads(data)
-    except TimeoutError:
-        raise Silent(f"{what} does not answer within {seconds:g} s") from None
-    except FileNotFoundError:
-        raise Silent(f"{path} is not there") from None
-    except OSError as error:
-        raise Silent(f"{what}: {error.strerror or error}") from None
-    except (ValueError, RecursionError):
-        raise Silent(f"{what} answers what nobody understands") from None
-    if not isinstance(answer, dict):
-        raise Silent(f"{what} answers what nobody understands")
-    return answer
 
 
 def visible(text: object) -> str:
@@ -179,7 +143,7 @@ def _told(
         answer = {**answer, "done": not left, "left": left}
         status = 1 if left else 0
     if "--json" in options:
-        print(json.dumps({**answer, "via": "direct" if direct else "backend"}))
+        as_json({**answer, "via": "direct" if direct else "backend"})
     elif not answer.get("ok"):
         refused(verb, answer)
     else:
@@ -247,6 +211,13 @@ def _release(directory: str, options: dict[str, str]) -> int:
     return _told("resume", directory, request, answer, options, "")
 
 
+def as_json(doc: Doc) -> None:
+    """Print a document on one line; what is not ASCII is escaped."""
+    import json  # noqa: PLC0415  its import costs more than a stop
+
+    print(json.dumps(doc))
+
+
 def refused(verb: str, answer: Doc) -> None:
     """Say on standard error what was refused, why, and what to do."""
     why, todo = visible(answer.get("why", "no reason given")), visible(answer.get("todo", ""))
@@ -263,7 +234,7 @@ def _nobody(verb: str, directory: str, why: str, options: dict[str, str]) -> int
     )
     answer = {"ok": False, "code": "silent", "why": f"Nobody answered: {why}.", "todo": todo}
     if "--json" in options:
-        print(json.dumps(answer))
+        as_json(answer)
     else:
         refused(verb, answer)
     return 1

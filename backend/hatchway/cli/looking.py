@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 
-from hatchway.cli.emergency import Silent, ask, refused, visible
+from hatchway.cli.ask import Silent, ask
+from hatchway.cli.emergency import as_json, refused, visible
 from hatchway.cli.sentences import from_backend, from_governor
 
 TYPE_CHECKING = False
@@ -22,13 +22,13 @@ ANSWER_S = 2.0
 WATCH_EVERY_S = 1.0
 
 
-def main(verb: str, directory: str, as_json: bool) -> int:
+def main(verb: str, directory: str, in_json: bool) -> int:
     """0 when somebody answered, 1 when nobody did."""
     if verb == "watch":
-        return _watch(directory, as_json)
+        return _watch(directory, in_json)
     answer, sentences = look(directory)
-    if as_json:
-        print(json.dumps(answer))
+    if in_json:
+        as_json(answer)
     elif not answer["ok"]:
         refused("status", answer)
     else:
@@ -59,7 +59,7 @@ def look(directory: str) -> tuple[Doc, list[Sentence]]:
     return {**answer, "backend": f"silent: {silence}"}, from_governor(found, silence, now)
 
 
-def _watch(directory: str, as_json: bool) -> int:
+def _watch(directory: str, in_json: bool) -> int:
     """Print what changed, until interrupted."""
     known: dict[str, object] = {}
     while True:
@@ -72,9 +72,11 @@ def _watch(directory: str, as_json: bool) -> int:
             known = {"silence": answer["code"]}
         for sentence in sentences:
             if known.get(sentence.key) != sentence.sign:
-                doc = {"at": stamp, "key": sentence.key, "text": sentence.text}
-                words = json.dumps(doc) if as_json else f"{stamp} {visible(sentence.text)}"
-                print(words, flush=True)
+                if in_json:
+                    as_json({"at": stamp, "key": sentence.key, "text": sentence.text})
+                else:
+                    print(f"{stamp} {visible(sentence.text)}")
+                sys.stdout.flush()
         if answer["ok"]:
             keys = {s.key for s in sentences}
             for key in [k for k in known if k not in keys and k.startswith("item/")]:
