@@ -27,6 +27,7 @@ class _Row:
     trouble: str
     blind_s: float
     over: bool  # the canary is beyond its limit
+    stable_over: bool
 
     @property
     def judged(self) -> bool:
@@ -83,7 +84,9 @@ def _row(
         word = "worse" if over and metric.evidence.stable_out == 0 else "same"
         if metric.heard is None:
             word = "no data"
-    return _Row(spec, metric, at, word, blind[0] if blind else "", blind[1] if blind else 0.0, over)
+    trouble, blind_s = blind or ("", 0.0)
+    stable_over = bool(health.stable_over(spec, metric))
+    return _Row(spec, metric, at, word, trouble, blind_s, over, stable_over)
 
 
 def _is_healthy(config: JudgeConfig, at: Standing) -> bool:
@@ -107,9 +110,7 @@ def _word(
     over = [row for row in judged if row.over]
     enough = max(e, state.peak if state.peak >= config.rollback_at else 0.0) >= config.rollback_at
     if healthy is False:
-        stable = next(
-            row for row in rows if not row.spec.shared and health.stable_over(row.spec, row.state)
-        )
+        stable = next(row for row in rows if row.stable_over and not row.spec.shared)
         both = " on both arms" if e < config.hold_at else " on stable, and canary looks worse still"
         return "UNSURE", "hold", f"not ours: {stable.spec.label} beyond the limit{both}"
     if enough and lead >= 0 and not rows[lead].trouble:
@@ -180,9 +181,8 @@ def _reason(row: _Row, excludes: float) -> Why | None:
     if row.trouble:
         text = f"{spec.label}: {row.trouble}, for {words.duration(row.blind_s)}"
         return Why("-" if row.judged else "?", text, spec.name, {"blind_s": row.blind_s})
-    stable_over = bool(health.stable_over(spec, row.state))
     if isinstance(row.state.evidence, GaugeState):
-        return _gauge_reason(row, row.state.evidence, stable_over=stable_over)
+        return _gauge_reason(row, row.state.evidence)
     numbers = {
         "e": min(row.at.e, TOP),
         "healthy_e": min(row.at.healthy_peak, TOP),
@@ -192,7 +192,7 @@ def _reason(row: _Row, excludes: float) -> Why | None:
         "stable_events": float(row.at.stable[1]),
     }
     text = _line(row, excludes)
-    if stable_over:
+    if row.stable_over:
         return Why("-", f"{text}; stable itself is beyond the limit: not ours", spec.name, numbers)
     if row.over:
         return Why("-", f"{text}; beyond its limit on canary", spec.name, numbers)
@@ -201,7 +201,7 @@ def _reason(row: _Row, excludes: float) -> Why | None:
     return Why("-" if sign == "-" else "+" if sign == "+" else "?", text, spec.name, numbers)
 
 
-def _gauge_reason(row: _Row, gauge: GaugeState, *, stable_over: bool) -> Why | None:
+def _gauge_reason(row: _Row, gauge: GaugeState) -> Why | None:
     spec = row.spec
     if row.state.heard is None or not (gauge.canary_out or gauge.stable_out):
         return None
@@ -211,7 +211,7 @@ def _gauge_reason(row: _Row, gauge: GaugeState, *, stable_over: bool) -> Why | N
         if level is not None
     }
     is_ = "DOWN" if spec.kind == "state" else f"beyond the limit of {spec.limit:g}"
-    if stable_over or (spec.shared and gauge.stable_out):
+    if row.stable_over or (spec.shared and gauge.stable_out):
         where = "on both arms" if gauge.canary_out else "on stable"
         return Why("-", f"{spec.label} {is_} {where}: not ours", spec.name, numbers)
     if gauge.canary_out and not gauge.stable_out:

@@ -11,6 +11,7 @@ independent Bernoulli variables (for a ratio of 1: Hoeffding 1963, theorem 4).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import log, log1p, sqrt
 
 from msgspec import Struct
@@ -52,7 +53,17 @@ def gains(stratum: Stratum, tilts: tuple[float, ...], phi: float) -> tuple[float
     """ln e of each tilt, tempered by `phi` >= 1 because events of one look may hang together."""
     share = min(1.0, stratum.mean / stratum.n)
     k, n = stratum.k, stratum.n
-    return tuple([(k * log(psi) - n * log1p(share * (psi - 1.0))) / phi for psi in tilts])
+    return tuple(
+        [
+            (k * ln_psi - n * log1p(share * (psi - 1.0))) / phi
+            for psi, ln_psi in zip(tilts, _logs(tilts), strict=True)
+        ]
+    )
+
+
+@lru_cache(maxsize=16)
+def _logs(tilts: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(map(log, tilts))
 
 
 def _stratum(ratio: float, suspect: Arm, other: Arm, *, above: bool) -> Stratum | None:

@@ -7,6 +7,7 @@ requests slower than a quantile of stable are events, judged like errors.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 from math import exp, log, sqrt
 
@@ -22,6 +23,7 @@ ENOUGH = 100  # requests of stable before its middle and spread are known
 Buckets = tuple[int, ...]
 
 
+@lru_cache(maxsize=64)
 def middles(bounds: tuple[float, ...]) -> tuple[float, ...]:
     """ln of the geometric middle of each bucket, the one above the last bound included."""
     edges = [max(bound, 1e-9) for bound in bounds]
@@ -55,11 +57,11 @@ def shift_gains(
         for x, count in zip(mids, stable, strict=True)
         if count
     ]
-    moved = sum(count * z for count, z in at_canary)
+    moved = sum([count * z for count, z in at_canary])
+    pairs = at_canary + at_stable
     gains = []
     for tilt in SHIFT_TILTS:
-        pooled = sum(count * exp(tilt * z) for count, z in at_canary)
-        pooled += sum(count * exp(tilt * z) for count, z in at_stable)
+        pooled = sum([count * exp(tilt * z) for count, z in pairs])
         gains.append((tilt * moved - n * log(pooled / (n + m))) / phi)
     return tuple(gains)
 
@@ -87,10 +89,10 @@ def _scale(
     if n < ENOUGH or not bounds:
         return None
     mids = middles(bounds)
-    mean = sum(count * x for x, count in zip(mids, known, strict=True)) / n
-    square = sum(count * (x - mean) ** 2 for x, count in zip(mids, known, strict=True)) / n
+    mean = sum([count * x for x, count in zip(mids, known, strict=True) if count]) / n
+    square = sum([count * (x - mean) ** 2 for x, count in zip(mids, known, strict=True) if count])
     # All in one bucket says the buckets are wide, not that the latency is constant.
-    return mids, mean, max(sqrt(square), 0.25)
+    return mids, mean, max(sqrt(square / n), 0.25)
 
 
 def _clip(z: float) -> float:
