@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hatchway
@@ -411,6 +411,7 @@ ANY = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(FLAT)
 def test_what_is_sent_is_json(doc: dict[str, Any]) -> None:
     sent = quick_json.dumps(doc)
@@ -419,11 +420,13 @@ def test_what_is_sent_is_json(doc: dict[str, Any]) -> None:
     assert "\n" not in sent
 
 
+@settings(deadline=None)
 @given(ANY, st.booleans(), st.sampled_from([None, 2]))
 def test_what_is_received_is_read_as_json_reads_it(doc: Any, ascii: bool, indent: Any) -> None:
     assert quick_json.loads(json.dumps(doc, ensure_ascii=ascii, indent=indent)) == doc
 
 
+@settings(deadline=None)
 @given(st.text(alphabet='{}[]",:0123456789.eE+-truefalsn\\u \t\x1f'))
 def test_what_is_not_json_is_an_error_or_a_value_and_nothing_else(text: str) -> None:
     try:

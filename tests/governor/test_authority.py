@@ -118,6 +118,7 @@ def test_no_history_breaks_the_rules(history: list[Any]) -> None:
         state, seq = new, seq + len(lines)
 
 
+@settings(deadline=None)
 @given(st.lists(STEPS, max_size=25), OPS, NAMES)
 def test_the_same_id_again_has_the_same_answer_and_no_effect(
     history: list[Any], op: str, by: str

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hatchway.governor.driver import Driver, Order, Report, steps
@@ -172,6 +172,7 @@ def test_nonsense_is_an_error_and_printable(splitter: Any, adapter: HAProxy, err
 WEIGHTS = st.builds(Weights, canary=st.integers(0, 256), stable=st.integers(0, 256))
 
 
+@settings(deadline=None)
 @given(WEIGHTS, st.integers(0, 100))
 def test_steps_lead_there_and_somebody_always_serves(weights: Weights, percent: int) -> None:
     now = {"canary": weights.canary, "stable": weights.stable}
@@ -181,6 +182,7 @@ def test_steps_lead_there_and_somebody_always_serves(weights: Weights, percent: 
     assert Weights(**now).has(percent)
 
 
+@settings(deadline=None)
 @given(WEIGHTS, st.integers(0, 100))
 def test_the_share_never_leaves_the_range_between_old_and_new(
     weights: Weights, percent: int
