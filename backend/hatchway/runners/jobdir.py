@@ -55,7 +55,7 @@ class JobDirectory:
     def known(self) -> Known:
         """What the files say."""
         if not self.has_result():
-            if self._shim_lives():
+            if self.shim_lives():
                 return "running"
             # It may have ended between the two looks.
             if not self.has_result():
@@ -109,7 +109,7 @@ class JobDirectory:
             return
         try:
             # Still locked with the handle in hand: so the handle is the shim's and no stranger's.
-            if self._shim_lives():
+            if self.shim_lives():
                 with suppress(OSError):
                     signal.pidfd_send_signal(handle, signal.SIGTERM)
         finally:
@@ -142,7 +142,8 @@ class JobDirectory:
         """It is known how the job ended (or that this cannot be known)."""
         return (self.path / "result.json").exists()
 
-    def _shim_lives(self) -> bool:
+    def shim_lives(self) -> bool:
+        """Its lock is held."""
         try:
             lock = os.open(self.path / "lock", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:

@@ -109,8 +109,9 @@ class ProcessRunner:
         """False again and again, at the pace of the polls, then True once."""
         polls = 0
         while True:
-            # The result shows at once; that a shim was killed shows only in the lock.
-            if job.has_result():
+            # A shim that has written the result makes it durable before it goes: wait for that too.
+            # That a shim was killed shows only in the lock.
+            if job.has_result() and not job.shim_lives():
                 break
             if polls % _LOST_EVERY == 0 and job.known() != "running":
                 await self._settle(job)

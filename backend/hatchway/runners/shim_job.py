@@ -119,14 +119,19 @@ class Job:
 
     def _others(self) -> list[int]:
         """Living children but the command's shell: what it left behind came to the subreaper."""
-        living = []
-        for pid in children():
-            if pid == self.group:
-                continue
-            with contextlib.suppress(ChildProcessError):
-                if os.waitpid(pid, os.WNOHANG)[0] == 0:
-                    living.append(pid)
-        return living
+        while True:
+            living, buried = [], False
+            for pid in children():
+                if pid == self.group:
+                    continue
+                with contextlib.suppress(ChildProcessError):
+                    if os.waitpid(pid, os.WNOHANG)[0] == 0:
+                        living.append(pid)
+                    else:
+                        buried = True
+            # Whoever died since the list was read may have left children that are not in it.
+            if not buried:
+                return living
 
 
 def become_command(spec: dict[str, Any], output: int, shim: int) -> None:
