@@ -49,6 +49,7 @@ def _read(argv: list[str]) -> Options:
     add("--read-only", action="store_true", help="a dashboard that can only look")
     add("--dir", type=Path, help="the state directory (default: a fresh one, removed at the end)")
     add("--keep", action="store_true", help="do not remove the state directory")
+    add("--pipeline", type=Path, metavar="FILE", help="instead of the shipped pipeline")
     add("--plane-only", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args(argv)
     if not 0 < asked.pace <= 1000:
@@ -56,9 +57,10 @@ def _read(argv: list[str]) -> Options:
     if not 0 < asked.rate <= 5000:
         parser.error(f"--rate {asked.rate:g}: write a number above 0, at most 5000")
     try:
-        pipeline = (state_directory.shipped() / "pipelines" / "shop.yaml").read_text()
-        faults = tuple(read_fault(text, pipeline) for text in asked.fault)
-    except BadOption as error:
+        pipeline = asked.pipeline or state_directory.shipped() / "pipelines" / "shop.yaml"
+        text = pipeline.read_text()
+        faults = tuple(read_fault(fault, text) for fault in asked.fault)
+    except (BadOption, OSError) as error:
         parser.error(str(error))
     return Options(
         directory=asked.dir,
@@ -71,6 +73,7 @@ def _read(argv: list[str]) -> Options:
         json=asked.json,
         read_only=asked.read_only,
         keep=asked.keep,
+        pipeline=asked.pipeline,
         plane_only=asked.plane_only,
     )
 

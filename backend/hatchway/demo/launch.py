@@ -89,7 +89,7 @@ def launch(options: Options) -> Plant:
     directory = state_directory.make(options.directory)
     lock = state_directory.lock(directory)
     ports, held = state_directory.reserve()
-    state_directory.configure(directory, ports, options.mode)
+    state_directory.configure(directory, ports, options.mode, options.pipeline)
     lifeline, pulse = os.pipe()
     plant = Plant(
         *(options, directory, ports, lifeline, pulse, lock, held),

@@ -51,6 +51,7 @@ class Options(NamedTuple):
     json: bool = False
     read_only: bool = False
     keep: bool = False
+    pipeline: Path | None = None
     plane_only: bool = False  # no backend, no governor, no dashboard: for tests and benchmarks
 
 

@@ -17,6 +17,7 @@ from hatchway.cli.where import demo_pointers
 
 TEMPORARY = "temporary"  # a file that says: remove this directory at the end
 LONGEST_PATH = 80  # so that every socket's path stays below 100 bytes
+SHIPPED_MODE = "    mode: recommend "
 SHIPPED_PORTS = {"metrics": 8100, "stable": 8101, "canary": 8102}
 
 
@@ -94,10 +95,22 @@ def reserve() -> tuple[Ports, list[socket.socket]]:
     return Ports(*(sock.getsockname()[1] for sock in held)), held
 
 
-def configure(directory: Path, ports: Ports, mode: Literal["act", "recommend"]) -> None:
-    """Write D/config with the real ports, and the governor's own configuration."""
+def configure(
+    directory: Path, ports: Ports, mode: Literal["act", "recommend"], pipeline: Path | None
+) -> None:
+    """Write D/config with the real ports and mode, and the governor's own configuration.
+
+    `pipeline` is a file to use instead of the shipped pipeline.
+    """
     config = directory / "config"
     shutil.copytree(shipped(), config, dirs_exist_ok=True)
+    if pipeline is not None:
+        shutil.copyfile(pipeline, config / "pipelines" / "shop.yaml")
+    policy = config / "policy.yaml"
+    rules = policy.read_text()
+    if rules.count(SHIPPED_MODE) != 1:
+        raise BadDirectory(f"{shipped()}/policy.yaml must have '{SHIPPED_MODE}' exactly once.")
+    policy.write_text(rules.replace(SHIPPED_MODE, f"    mode: {mode} "))
     path = config / "hatchway.yaml"
     text = path.read_text()
     for name, was in SHIPPED_PORTS.items():
