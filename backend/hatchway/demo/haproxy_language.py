@@ -177,11 +177,11 @@ class Language:
         lines = ["1", f"# {STATE_COLUMNS}"]
         for server in pool.servers:
             since = int(time.monotonic() - self._changed[server.name])
-            up = 0 if server.state == "maint" else 2
+            up, health = (0, 0) if server.state == "maint" else (2, 2)
             lines.append(
                 f"{BACKEND_ID} {pool.name} {server.number} {server.name} {server.host} {up} "
                 f"{ADMIN_STATES[server.state]} {server.weight} {server.initial_weight} {since} "
-                f"1 0 2 0 0 0 0 - {server.port} - 0 0 - - 0"
+                f"1 0 {health} 0 0 0 0 - {server.port} - 0 0 - - 0"
             )
         return "\n".join(lines) + "\n\n"
 
