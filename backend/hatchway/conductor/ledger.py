@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from hatchway.core import events as ev
 from hatchway.core.evolve import evolve
 from hatchway.core.state import State
+from hatchway.journal.chain import Verifier
 from hatchway.journal.port import Conflict, Draft, Fenced, Journal, Record
 
 Listener = Callable[[Record, ev.Event | ev.Unknown, State], None]
@@ -21,7 +22,10 @@ class Ledger:
         self._lost = lost  # called when another process has taken the journal over
         self._turn = asyncio.Lock()
         self._listeners: list[Listener] = []
+        self._verifier = Verifier()
         self.state = State()
+        self.verified_to = 0  # records up to here follow from each other, checked by this process
+        self.broken = ""  # the first that does not, in words
 
     def listen(self, listener: Listener) -> None:
         """Call `listener(record, event, state)` for every event from now on, also replayed ones."""
@@ -81,6 +85,12 @@ class Ledger:
         return records
 
     def _take(self, record: Record) -> None:
+        if not self.broken:
+            found = self._verifier.check(record)
+            if found is None:
+                self.verified_to = record.seq
+            else:
+                self.broken = f"record {found.seq} is BROKEN: {found.why}"
         event = ev.decode(record.kind, record.payload)
         self.state = evolve(self.state, event, seq=record.seq, at=record.at, idem=record.idem)
         for listener in self._listeners:

@@ -85,7 +85,7 @@ class Publisher:
             for kind in ("run", "metrics", "history", "log"):
                 self._hub.remove(f"{kind}/{gone}")
         self._shown = {run.id for run in runs}
-        self._hub.publish("audit/tail", p.AuditDoc(tuple(self._audit), state.seq))
+        self._hub.publish("audit/tail", p.AuditDoc(tuple(self._audit), self._ledger.verified_to))
 
     def _runs(self, state: State) -> tuple[Run, ...]:
         """Of each service the newest run."""
@@ -122,7 +122,7 @@ class Publisher:
             pace=runs[-1].pace if runs else 1.0,
             started_at=self._started_at,
             journal_seq=state.seq,
-            journal_trouble=self._live.journal_trouble,
+            journal_trouble=self._ledger.broken or self._live.journal_trouble,
             governor_at=float(int(min(read))) if read else 0.0,
             governor_trouble=self._live.governor_trouble,
         )
