@@ -13,7 +13,7 @@ from hatchway.cli.check import main
 Edit = Callable[[str, str, str], int]
 
 
-def test_the_shipped_configuration_is_right(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_right_is_said_in_one_line(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--dir", str(home)]) == 0
     printed = capsys.readouterr()
     assert printed.err == ""

@@ -46,6 +46,10 @@ def test_the_shipped_files_are_what_the_article_says() -> None:
     ]
 
 
+def test_the_example_of_these_tests_is_right(home: Path) -> None:
+    assert load_all(home).installation.services[0].name == "shop"
+
+
 def test_series_keep_their_labels() -> None:
     service = load_all(shipped()).installation.services[0]
     errors = next(metric for metric in service.metrics if metric.name == "errors")
