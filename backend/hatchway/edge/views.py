@@ -158,7 +158,6 @@ def _step(run: Run, now: float) -> p.StepDoc | None:
         weight=step.weight,
         since=run.step_since,
         until=run.step_since + step.monitor_s / run.pace,
-        then=", ".join(f"{s.weight}%" for s in plan.steps[run.step + 1 :]),
     )
 
 
