@@ -160,6 +160,7 @@ async def end_child(child: Child, patience_s: float) -> None:
             return
         with contextlib.suppress(OSError):
             os.kill(child.process.pid, number)
+            os.kill(child.process.pid, signal.SIGCONT)  # one that is stopped hears nothing
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience_s):
                 while not child.ended:  # noqa: ASYNC110  a process is no event

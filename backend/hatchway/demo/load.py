@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import gc
 import os
 import random
@@ -99,6 +98,8 @@ class Customers:
         self._random = random.Random(seed)  # noqa: S311  a mix of requests, not a secret
         self._tasks = tasks
         self._next_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self.customers: set[Customer] = set()
 
     def start(self) -> None:
         """Begin."""
@@ -111,7 +112,14 @@ class Customers:
         while self._next_at <= now:
             self._next_at += self._gap
             self._send(self._random.choices(KINDS, SHARES)[0])
-        self.loop.call_at(self._next_at, self._arrive)
+        self._timer = self.loop.call_at(self._next_at, self._arrive)
+
+    def stop(self) -> None:
+        """Send no more, and hang up."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for customer in tuple(self.customers):
+            customer.hang_up()
 
     def _send(self, message: bytes) -> None:
         self.tally.sent += 1
@@ -165,6 +173,12 @@ class Customer(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._customers.customers.add(self)
+
+    def hang_up(self) -> None:
+        """Leave without waiting for the answer."""
+        if self._transport is not None:
+            self._transport.abort()
 
     def send(self, message: bytes) -> bool:
         """Send a request; False when this connection is closed."""
@@ -193,6 +207,7 @@ class Customer(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        self._customers.customers.discard(self)
         if self in self._customers.idle:
             self._customers.idle.remove(self)
         if self._sent_at >= 0:
@@ -217,15 +232,15 @@ class Customer(asyncio.Protocol):
 async def serve(options: argparse.Namespace) -> None:
     """Send until told to stop."""
     stop = stop_event(options.lifeline)
-    with contextlib.suppress(asyncio.CancelledError):
-        async with asyncio.TaskGroup() as tasks:
-            customers = Customers(options.port, options.rate, options.seed, tasks)
-            server = await listen(options.socket, customers.answer)
-            customers.start()
-            gc.collect()
-            gc.freeze()
-            await stop.wait()
-            server.close()
+    async with asyncio.TaskGroup() as tasks:
+        customers = Customers(options.port, options.rate, options.seed, tasks)
+        server = await listen(options.socket, customers.answer)
+        customers.start()
+        gc.collect()
+        gc.freeze()
+        await stop.wait()
+        server.close()
+        customers.stop()
 
 
 def main(argv: list[str]) -> int:
