@@ -13,8 +13,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hatchway.edge import protocol as wire
+from hypothesis import settings
 from websockets.asyncio.server import Server, ServerConnection, unix_serve
+
+from hatchway.edge import protocol as wire
+
+settings.register_profile("tui", deadline=None, max_examples=60)
+settings.load_profile("tui")
 
 CAN = ("pause", "takeover", "rollback", "release", "approve")
 LABELS = ("checks", "tests", "integration", "scan", "staging", "release")

@@ -59,6 +59,8 @@ def main(argv: list[str] | None = None) -> int:
             )
             return 2
     os.environ.update(SETTINGS)
+    for stale in ("COLUMNS", "LINES"):  # the terminal itself knows better
+        os.environ.pop(stale, None)
     from hatchway_tui.app import Dashboard  # noqa: PLC0415 - the settings come first
     from hatchway_tui.link import Address  # noqa: PLC0415
     from hatchway_tui.paint.ink import palette_for  # noqa: PLC0415

@@ -24,13 +24,15 @@ from hatchway.edge.protocol import Command
 from hatchway_tui import hands as rules
 from hatchway_tui.control import Rights
 from hatchway_tui.glass import Glass
-from hatchway_tui.hands import Hands, Leave, Order, Redraw, Send, Typing
+from hatchway_tui.hands import Hands, Leave, Order, Redraw, Send
 from hatchway_tui.link import Address, Answer, Link
 from hatchway_tui.mirror import Event, Heard, Model, fold, items, services
 from hatchway_tui.paint.bottom import button_at
 from hatchway_tui.paint.first import paint
 from hatchway_tui.view import View
-from hatchway_tui.wire import Wire
+from hatchway_tui.wire import Wire, never_deaf
+
+never_deaf()
 
 FRAME, FRAME_AWAY = 0.25, 1.0
 _DONE = {
@@ -94,15 +96,21 @@ class Dashboard(App[int]):
         loop = asyncio.get_running_loop()
         if threading.current_thread() is threading.main_thread() and not self.is_headless:
             for number in (signal.SIGHUP, signal.SIGTERM):
-                loop.add_signal_handler(number, self._leave_now, 128 + number)
-            self._paste_mode(False)
+                # not the loop's own handler: it must work even if the loop does not come round
+                signal.signal(number, lambda got, _: self._told_to_leave(got, loop))
+            if self._driver is not None:
+                self._driver.write("\x1b[?2004l")  # a paste is stray keys like any other
         self.run_worker(self.link.run(), name="link", exit_on_error=True)
         self.set_interval(1.0, self._second)
         self.draw()
 
+    def _told_to_leave(self, number: int, loop: asyncio.AbstractEventLoop) -> None:
+        _exit_soon(128 + number)
+        loop.call_soon_threadsafe(self._leave_now, 128 + number)
+
     def _leave_now(self, code: int) -> None:
         """Told to go: leave control as it is. A dead terminal must not keep the process."""
-        threading.Timer(1.5, os._exit, (code,)).start()
+        _exit_soon(code)
         self.exit(return_code=code)
 
     # --- what comes in ---------------------------------------------------------------------------
@@ -142,9 +150,6 @@ class Dashboard(App[int]):
         """Keys never reach Textual's bindings: the rules of the hands decide alone."""
         if isinstance(event, events.Key):
             self.pressed(event.key, event.character, event.time)
-        elif isinstance(event, events.Paste):
-            self.hands = rules.paste(self.hands, event.text)
-            self.draw()
         elif isinstance(event, events.AppBlur | events.AppFocus):
             self._away = isinstance(event, events.AppBlur)
             if self._away:
@@ -173,8 +178,6 @@ class Dashboard(App[int]):
                     if self.wire is not None:
                         self.wire.forget()
                     self.glass.refresh()
-                case Typing(on):
-                    self._paste_mode(on)
                 case Send():
                     self._send(intent)
         self.draw()
@@ -252,15 +255,16 @@ class Dashboard(App[int]):
         if alarm[:2] != before[:2] or waiting - known:
             self.bell()
 
-    def _paste_mode(self, on: bool) -> None:
-        """Bracketed paste only while something is typed: outside, a paste is just stray keys."""
-        if self._driver is not None and not self.is_headless:
-            self._driver.write("\x1b[?2004h" if on else "\x1b[?2004l")
-
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         if self.wire is not None and isinstance(renderable, CompositorUpdate):
             renderable = self.wire.thin(renderable)
         super()._display(screen, renderable)
+
+
+def _exit_soon(code: int) -> None:
+    last_resort = threading.Timer(1.5, os._exit, (code,))
+    last_resort.daemon = True
+    last_resort.start()
 
 
 def _outcome(order: Order, answer: Answer) -> str:

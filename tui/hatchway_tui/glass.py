@@ -35,11 +35,11 @@ class Glass(Widget):
         super().__init__()
         self.palette = palette
         self._ascii = ascii_only
-        self._lines: tuple[Line, ...] = ()
+        self.lines: tuple[Line, ...] = ()
 
     def show(self, lines: tuple[Line, ...]) -> None:
         """Show `lines`; rows that are as they were are not drawn again."""
-        before, self._lines = self._lines, lines
+        before, self.lines = self.lines, lines
         width = self.size.width
         if len(before) != len(lines):
             self.refresh()
@@ -61,8 +61,8 @@ class Glass(Widget):
 
     def _row(self, y: int) -> Strip:
         width = self.size.width
-        if 0 <= y < len(self._lines) and self._lines[y]:
-            strip = _strip(self._lines[y], self.palette, self._ascii)
+        if 0 <= y < len(self.lines) and self.lines[y]:
+            strip = _strip(self.lines[y], self.palette, self._ascii)
             if strip.cell_length == width:
                 return strip
             return strip.adjust_cell_length(width)

@@ -120,13 +120,7 @@ class Redraw(Struct, frozen=True):
     """Draw everything anew."""
 
 
-class Typing(Struct, frozen=True):
-    """A text field opened or closed (the terminal's paste mode follows it)."""
-
-    on: bool
-
-
-Intent = Send | Leave | Redraw | Typing
+Intent = Send | Leave | Redraw
 Pressed = tuple[Hands, list[Intent]]
 
 
@@ -272,7 +266,7 @@ def _ask(
     why = why_not(model, rights, kind, hands.service)
     if why:
         return _say(hands, f"not done: {why}", "warn", at), []
-    return replace(hands, entry=Entry(kind), notice=None), [Typing(True)]
+    return replace(hands, entry=Entry(kind), notice=None), []
 
 
 def marked(hands: Hands, model: Model) -> ItemDoc | None:
@@ -301,7 +295,7 @@ def _answer(
     if at - hands.focus_at < LOOK_FIRST:
         return _say(hands, f"{item.title} was marked just now: look, then press again", "warn", at), []  # fmt: skip
     if kind == "reject":
-        return replace(hands, entry=Entry("reject", item=item.id), notice=None), [Typing(True)]
+        return replace(hands, entry=Entry("reject", item=item.id), notice=None), []
     return replace(hands, notice=None), [_answer_to(model, "accept", item, "")]
 
 
@@ -319,7 +313,7 @@ def _type(hands: Hands, model: Model, key: str, char: str | None, at: float, fas
     assert entry is not None
     match key:
         case "escape" | "ctrl+c":
-            return _say(replace(hands, entry=None), "left without sending", "plain", at), [Typing(False)]  # fmt: skip
+            return _say(replace(hands, entry=None), "left without sending", "plain", at), []  # fmt: skip
         case "enter" | "ctrl+j":
             if fast:
                 return _say(hands, "Enter: ignored, press again", "warn", at), []
@@ -333,14 +327,6 @@ def _type(hands: Hands, model: Model, key: str, char: str | None, at: float, fas
     return hands, []
 
 
-def paste(hands: Hands, text: str) -> Hands:
-    """Pasted text goes into an open text field, on one line; elsewhere it is nothing."""
-    if hands.entry is None:
-        return hands
-    flat = "".join(char if char.isprintable() else " " for char in text)
-    return replace(hands, entry=replace(hands.entry, text=(hands.entry.text + flat)[:200]))
-
-
 def _submit(hands: Hands, model: Model, entry: Entry, at: float) -> Pressed:
     reason = entry.text.strip()
     if entry.kind == "release":
@@ -352,9 +338,9 @@ def _submit(hands: Hands, model: Model, entry: Entry, at: float) -> Pressed:
         item = next((each for each in items(model) if each.id == entry.item), None)
         if item is None:
             hands = replace(hands, entry=None)
-            return _say(hands, "that item is gone: nothing was sent", "warn", at), [Typing(False)]
+            return _say(hands, "that item is gone: nothing was sent", "warn", at), []
         send = _answer_to(model, "reject", item, reason)
-    return replace(hands, entry=None, notice=None), [Typing(False), send]
+    return replace(hands, entry=None, notice=None), [send]
 
 
 def settle(hands: Hands, model: Model, at: float) -> Hands:

@@ -19,7 +19,7 @@ class Action(NamedTuple):
 
 
 ACTIONS: tuple[Action, ...] = (
-    Action("pause", ("p", "ctrl+p"), "pause", "Pause the agent. One key, from anywhere; stays paused until somebody gives back. Ctrl+P also while typing.", "stop"),
+    Action("pause", ("p", "ctrl+p", "alt+p"), "pause", "Pause the agent. One key, from anywhere; stays paused until somebody gives back. Ctrl+P also while typing.", "stop"),
     Action("takeover", ("o",), "take over", "Take the wheel: the agent loses its write path. If another person has it, press twice.", "guarded"),
     Action("rollback", ("r",), "roll back", "Pause and show what a roll back would do. Nothing is rolled back yet.", "guarded"),
     Action("fire", ("f",), "fire", "After r, within 10 s: roll back. Any other key disarms.", "guarded"),
@@ -43,7 +43,7 @@ BY_ID: dict[str, Action] = {action.id: action for action in ACTIONS}
 _SHOWN = {
     "question_mark": "?", "escape": "Esc", "enter": "Enter", "backspace": "Backspace", "up": "Up",
     "down": "Down", "tab": "Tab", "shift+tab": "Shift+Tab", "ctrl+l": "Ctrl+L", "ctrl+c": "Ctrl+C",
-    "ctrl+p": "Ctrl+P",
+    "ctrl+p": "Ctrl+P", "alt+p": "Esc p",
 }  # fmt: skip
 
 

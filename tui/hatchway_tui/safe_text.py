@@ -10,6 +10,8 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
+from rich.cells import cell_len
+
 CAP = 2000
 """No text longer than this many characters is looked at; the screen could not show it anyway."""
 
@@ -37,8 +39,11 @@ def _shown(char: str) -> tuple[str, int]:
         return text, len(text)
     if unicodedata.category(char) == "Zs":
         return " ", 1
-    wide = unicodedata.east_asian_width(char) in "WF"
-    return char, 2 if wide else 1
+    cells = cell_len(char)
+    if cells == 0:  # medial jamo and the like: the terminal would join it to its neighbour
+        text = f"<{code:04X}>"
+        return text, len(text)
+    return char, cells
 
 
 def safe(text: str) -> str:

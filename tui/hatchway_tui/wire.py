@@ -1,4 +1,4 @@
-"""The wire to the terminal: of what Textual would send again, only the cells that changed go out.
+"""The wire to the terminal and back: of what Textual would send again, only the cells that changed go out.
 
 Textual re-sends every dirty region whole. `Wire` keeps a shadow of what the terminal shows and
 turns each of Textual's updates into the difference. It touches two private classes of Textual's
@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import cast
 
 from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual._xterm_parser import BRACKETED_PASTE_START, SPECIAL_SEQUENCES
 
 _CLOSE = 4
 """Cells that did not change but are sent again, as moving the cursor over them costs more."""
@@ -31,6 +34,17 @@ def _sgr(style: Style | None, system: ColorSystem) -> str:
         return "\x1b[0m"
     codes = style.render("x", color_system=system).partition("x")[0]
     return codes.replace("\x1b[", "\x1b[0;", 1) if codes else "\x1b[0m"
+
+
+def never_deaf() -> None:
+    """Make Textual's parser unable to swallow a `p`.
+
+    The beginning of a bracketed paste whose end got lost would swallow every key from then on, and
+    the keypad's code for 0 is what Esc, O and p look like in one read. This dashboard switches
+    neither mode on, so nobody sends them on purpose.
+    """
+    SPECIAL_SEQUENCES.discard(BRACKETED_PASTE_START)
+    cast("dict[str, object]", ANSI_SEQUENCES_KEYS).pop("\x1bOp", None)
 
 
 class Wire:
@@ -86,27 +100,30 @@ def _row(
     pen: Style | str | None,
 ) -> Style | str | None:  # fmt: skip
     old = old + [_BLANK] * (len(new) - len(old))
-    x, count = 0, len(new)
-    at = -1  # where the cursor is on this row
-    while x < count:
-        if new[x] == old[x]:
-            x += 1
-            continue
-        while x > 0 and new[x][0] == "":  # never begin inside a wide character
-            x -= 1
-        if at < 0 or x - at > _CLOSE:
-            out.append(f"\x1b[{y + 1};{x + 1}H")
-        else:
-            x = at
-        while x < count and (new[x] != old[x] or new[x][0] == ""):
-            char, style = new[x]
+    for start, end in _runs(old, new):
+        out.append(f"\x1b[{y + 1};{start + 1}H")
+        for char, style in new[start:end]:
             if style is not pen and style != pen:
                 out.append(_sgr(style, system))
                 pen = style
             out.append(char)
-            x += 1
-        at = x
     return pen
+
+
+def _runs(old: list[Cell], new: list[Cell]) -> list[tuple[int, int]]:
+    """The stretches of `new` that differ from `old`; neighbours closer than `_CLOSE` are joined."""
+    runs: list[tuple[int, int]] = []
+    for x in [x for x, (before, after) in enumerate(zip(old, new, strict=True)) if before != after]:
+        start, end = x, x + 1
+        while start > 0 and new[start][0] == "":  # never begin inside a wide character
+            start -= 1
+        while end < len(new) and new[end][0] == "":
+            end += 1
+        if runs and start - runs[-1][1] <= _CLOSE:
+            runs[-1] = (runs[-1][0], max(end, runs[-1][1]))
+        else:
+            runs.append((start, end))
+    return runs
 
 
 def _pieces(

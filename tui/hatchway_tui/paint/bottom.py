@@ -285,7 +285,7 @@ def hints(view: View, width: int) -> Canvas:
         end = canvas.right(width - pad, 0, Piece(keys, "warn" if notice else "dim")) - 1
         x = canvas.say(pad, 0, Piece(f"{ask} ", "acc", True), end=end)
         text = safe_text.safe(entry.text)
-        while safe_text.width(text) > end - x - 2:
+        while text and safe_text.width(text) > end - x - 2:
             text = text[1:]
         canvas.say(x, 0, Piece(text, "hi"), Piece(" ", "ink", False, "acc"), end=end)
         return canvas

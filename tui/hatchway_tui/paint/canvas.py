@@ -78,9 +78,12 @@ class Canvas:
     def fill(self, x: int, y: int, width: int, height: int, bg: str) -> None:
         """Colour the ground of a rectangle; text in it is kept."""
         for row in range(max(y, 0), min(y + height, self.height)):
-            looks = self._looks[row]
+            looks, last, made = self._looks[row], None, _PLAIN
             for column in range(max(x, 0), min(x + width, self.width)):
-                looks[column] = looks[column]._replace(bg=bg)
+                look = looks[column]
+                if look is not last:
+                    last, made = look, Look(look.fg, bg, look.bold)
+                looks[column] = made
 
     def rule(self, y: int, title: str = "", tone: str = "dim", right: str = "", x: int = 0) -> None:
         """A horizontal line with a title on the left and a word on the right."""

@@ -22,6 +22,8 @@ _SPANS = (
 )  # fmt: skip
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _BARS = "▁▂▃▄▅▆▇█"
+HUGE = 1e15
+"""Larger figures are not drawn: they are mistakes, and would flatten everything else."""
 
 
 class Axis(Struct, frozen=True):
@@ -55,7 +57,7 @@ def _columns(
     sums, numbers = [0.0] * count, [0] * count
     for point in points:
         value = point[arm]
-        if value is None or not isfinite(value):
+        if value is None or not _usable(value):
             continue
         column = int((point[0] - axis.start) / axis.span * count)
         if 0 <= column < count:
@@ -78,25 +80,23 @@ def _columns(
 
 def nice_range(low: float, high: float) -> tuple[float, float]:
     """A calm value axis around [low, high]: round numbers, from 0 unless all is far from it."""
-    if not (isfinite(low) and isfinite(high)):
-        return 0.0, 1.0
-    low, high = min(low, high), max(low, high)
+    low, high = max(min(low, high), -HUGE), min(max(low, high), HUGE)
     base = 0.0
     if low > 0.6 * high > 0 or low < 0:
-        room = _round_up((high - low) or abs(high) or 1.0)
-        base = floor((low - room / 4) / (room / 4)) * (room / 4)
+        room = _round_up(max(high - low, abs(high) * 1e-3, abs(low) * 1e-3, 1e-9)) / 4
+        base = (floor(low / room) - 1) * room
         base = max(base, 0.0) if low >= 0 else base
-    top = base + _round_up((high - base) * 1.08 or 1.0)
-    return base, top if top > base else base + 1.0
+    return base, base + _round_up(max((high - base) * 1.08, abs(base) * 1e-3, 1e-9))
 
 
 def _round_up(value: float) -> float:
-    if value <= 0 or not isfinite(value):
-        return 1.0
     scale = 10.0 ** floor(log10(value))
-    if not isfinite(scale) or scale == 0:
-        return value
-    return next((step * scale for step in (1, 1.25, 1.6, 2, 2.5, 3.2, 4, 5, 6.5, 8) if step * scale >= value), 10 * scale)  # fmt: skip
+    steps = (1, 1.25, 1.6, 2, 2.5, 3.2, 4, 5, 6.5, 8)
+    return next((step * scale for step in steps if step * scale >= value), 10 * scale)
+
+
+def _usable(value: float | None) -> bool:
+    return value is not None and isfinite(value) and abs(value) <= HUGE
 
 
 def _dots(values: list[float | None], rows: int, low: float, high: float) -> list[list[int]]:
@@ -121,9 +121,9 @@ def extent(series: Series, limit: float | None) -> tuple[float, float]:
         value
         for point in series.points
         for value in point[1:]
-        if value is not None and isfinite(value)
+        if value is not None and _usable(value)
     ]
-    if limit is not None and isfinite(limit):
+    if limit is not None and _usable(limit):
         values.append(limit)
     return nice_range(min(values), max(values)) if values else (0.0, 1.0)
 
@@ -141,7 +141,7 @@ def plot(
             canvas.put(0, height // 2, "no data yet", "faint")
         return canvas
     low, high = extent(series, limit)
-    if limit is not None and isfinite(limit):
+    if limit is not None and _usable(limit):
         row = round((1 - (limit - low) / (high - low)) * (height * 4 - 1)) // 4
         row = max(0, min(height - 1, row))
         for x in range(0, width - 6, 2):

@@ -60,7 +60,7 @@ def control_words(view: View) -> tuple[str, str, str]:
         case _:
             told = ("UNKNOWN", "warn", "nobody confirms who is in control")
     if control.source == "memory":
-        return told[0] + "?", "warn", f"{told[2]}, as last heard"
+        return told[0] + "?", "warn", "as last heard"
     return told
 
 

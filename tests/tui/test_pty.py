@@ -1,0 +1,252 @@
+"""The dashboard as a process on a real terminal: what it writes, and how it leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pexpect
+import pyte
+import pytest
+
+DEADLINE = 40.0
+COLOURS = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+
+
+class Terminal:
+    """A pty with a screen that is replayed by pyte."""
+
+    def __init__(self, room: Any, width: int, height: int, *more: str, **environ: str) -> None:
+        command = ["-m", "hatchway_tui", "--backend", str(room / "backend.sock"),
+                   "--governor", str(room / "governor.sock"), *more]  # fmt: skip
+        kept = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "COLORFGBG"}}
+        self.child = pexpect.spawn(
+            sys.executable, command, dimensions=(height, width), env=kept | (environ or COLOURS)
+        )
+        self.child.delaybeforesend = None
+        self.screen = pyte.Screen(width, height)
+        self._stream = pyte.ByteStream(self.screen)
+        self.bytes = b""
+
+    def read(self) -> None:
+        try:
+            data = os.read(self.child.child_fd, 65536)
+        except OSError:
+            data = b""
+        if not data:
+            asyncio.get_running_loop().remove_reader(self.child.child_fd)
+            return
+        self.bytes += data
+        self._stream.feed(data.replace(b"\x1b[<u", b""))  # pyte does not know the kitty protocol
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.screen.display)
+
+    def send(self, data: str | bytes) -> None:
+        os.write(self.child.child_fd, data.encode() if isinstance(data, str) else data)
+
+    async def until(self, *parts: str, gone: str = "\0") -> None:
+        await self.that(lambda: all(part in self.text for part in parts) and gone not in self.text)
+
+    async def that(self, true: Callable[[], bool]) -> None:
+        end = time.monotonic() + DEADLINE
+        while not true():
+            assert time.monotonic() < end, self.text
+            await asyncio.sleep(0.02)
+
+    async def ended(self) -> int:
+        await self.that(lambda: not self.child.isalive())
+        status = self.child.exitstatus
+        return int(status) if status is not None else -int(self.child.signalstatus)
+
+
+@asynccontextmanager
+async def terminal(
+    room: Any, width: int = 80, height: int = 24, *more: str, **environ: str
+) -> AsyncIterator[Terminal]:
+    made = Terminal(room, width, height, *more, **environ)
+    asyncio.get_running_loop().add_reader(made.child.child_fd, made.read)
+    try:
+        yield made
+    finally:
+        if not made.child.closed:
+            asyncio.get_running_loop().remove_reader(made.child.child_fd)
+            made.child.close(force=True)
+
+
+def restored(output: bytes) -> bool:
+    """The alternate screen left, the cursor back, after everything else."""
+    tail = output[-200:]
+    return b"\x1b[?1049l" in tail and b"\x1b[?25h" in tail
+
+
+async def test_q_leaves_with_zero_and_a_clean_terminal(backend: Any, room: Any) -> None:
+    async with terminal(room) as tty:
+        await tty.until("DATA LIVE", "PASS")
+        assert b"\x1b[?1003h" not in tty.bytes  # the mouse is off
+        await tty.that(lambda: tty.bytes.rindex(b"\x1b[?2004l") > tty.bytes.rindex(b"\x1b[?2004h"))
+        tty.send("q")
+        assert await tty.ended() == 0
+        assert restored(tty.bytes)
+    assert backend.commands == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_a_signal_ends_it_soon_and_cleanly(
+    backend: Any, governor: Any, room: Any, number: int
+) -> None:
+    async with terminal(room) as tty:
+        await tty.until("DATA LIVE")
+        os.kill(tty.child.pid, number)
+        assert await tty.ended() == 128 + number
+        assert restored(tty.bytes)
+    assert backend.commands == []
+    assert governor.acted() == []
+
+
+async def test_a_closed_terminal_ends_it_and_changes_nothing(
+    backend: Any, governor: Any, room: Any
+) -> None:
+    async with terminal(room) as tty:
+        await tty.until("DATA LIVE")
+        asyncio.get_running_loop().remove_reader(tty.child.child_fd)
+        os.close(tty.child.child_fd)
+        assert await tty.ended() in {129, 1, -1}
+        tty.child.closed = True
+    assert backend.commands == []
+    assert governor.acted() == []
+
+
+async def test_pause_from_a_real_key(backend: Any, room: Any) -> None:
+    async with terminal(room, 120, 40) as tty:
+        await tty.until("DATA LIVE")
+        tty.send("p")
+        await tty.until("PAUSED, #4471", "CONTROL  PAUSED")
+
+
+async def test_nothing_hostile_reaches_the_terminal(backend: Any, room: Any, scenes: Any) -> None:
+    backend.docs = scenes.build("hostile")
+    async with terminal(room, 120, 40, "--bell", "off") as tty:
+        await tty.until("<202E>")
+        for key, title in (("w", "WHY"), ("d", "WHAT SHIPS"), ("l", "LOG")):
+            tty.send(key)
+            await tty.until(f"─ {title} ─", "Enter back")
+            await asyncio.sleep(0.2)
+        tty.send("\r")
+        await tty.until("NEEDS YOU")
+        assert tty.child.isalive()
+        raw = tty.bytes.decode().replace("\x1b]22;default\x07", "")  # Textual's own, the pointer
+        for evil in ("\x1b]52", "\x07", "\x1bP", "\x9b", "\u202e", "\u2066", "\u200b", "\ufeff",
+                     "\ue000", "\x00", "\u2028"):  # fmt: skip
+            assert evil not in raw, repr(evil)
+        assert "[@click" in tty.text
+        assert "[/foo]" in raw or "[/foo" in tty.text
+
+
+SEQUENCES = (
+    "\x1bOo", "\x1b[o", "\x1bOr", "\x1b[200~", "\x1b[1;5r", "\x1bOa", "\x1b[x", "\x1bOg",
+    "\x1b[<0;1;1M", "\x1b[0n", "\x1b[?1;2c", "\x1b[24;80R", "\x1bOf", "\x1b", "\x1bO", "\x1b[",
+)  # fmt: skip
+
+
+async def test_split_escape_sequences_never_act(backend: Any, governor: Any, room: Any) -> None:
+    """Pieces that come later than the parser waits arrive as letters: none may act."""
+    chance = random.Random(7)
+    async with terminal(room) as tty:
+        await tty.until("DATA LIVE")
+        for sequence in SEQUENCES[:13]:
+            cut = chance.randint(1, len(sequence) - 1)
+            tty.send(sequence[:cut])
+            await asyncio.sleep(chance.choice([0.03, 1.15]))
+            tty.send(sequence[cut:])
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(1.2)
+        assert [each.kind for each in backend.commands] == []
+        tty.send("p")
+        await tty.until("PAUSED, #4471")
+
+
+@pytest.mark.parametrize("sequence", SEQUENCES)
+async def test_no_sequence_before_it_makes_p_deaf(
+    backend: Any, governor: Any, room: Any, sequence: str
+) -> None:
+    async with terminal(room) as tty:
+        await tty.until("DATA LIVE")
+        tty.send(sequence)
+        await asyncio.sleep(0.02)
+        tty.send("p")
+        await tty.that(lambda: [each.kind for each in backend.commands] == ["pause"])
+
+
+async def test_a_paste_and_a_held_key_act_in_no_way(backend: Any, room: Any) -> None:
+    async with terminal(room) as tty:
+        await tty.until("DATA LIVE")
+        tty.send("w" + "orfgax" * 40)
+        await tty.until("ignored, press again")
+        await asyncio.sleep(0.3)
+        assert backend.commands == []
+
+
+async def test_the_thin_wire_shows_the_same_screen(backend: Any, room: Any, scenes: Any) -> None:
+    async with terminal(room, 120, 40) as tty:
+        await tty.until("DATA LIVE")
+        for name in ("unsure", "checks", "hostile", "canary"):
+            await backend.play(scenes.build(name))
+            await asyncio.sleep(0.6)
+        await tty.until("PASS", gone="<202E>")
+        thin = tty.text
+        tty.send("\x0c")  # everything is drawn again
+        seen = len(tty.bytes)
+        await tty.that(lambda: len(tty.bytes) > seen + 5000)
+        await asyncio.sleep(0.3)
+
+        def still(text: str) -> list[str]:
+            return [line for line in text.split("\n")[2:] if "CANARY" not in line]
+
+        clocks = [(a, b) for a, b in zip(still(thin), still(tty.text), strict=True) if a != b]
+        assert all("s  " in a or "s ago" in a or "oldest" in a for a, b in clocks), clocks
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"TERM": "vt100"},
+        {**COLOURS, "NO_COLOR": "1"},
+        {"TERM": "xterm"},
+        {**COLOURS, "COLORFGBG": "0;15"},
+    ],
+)
+async def test_poor_terminals_lose_no_words(
+    backend: Any, room: Any, scenes: Any, environ: dict[str, str]
+) -> None:
+    backend.docs = scenes.build("unsure")
+    async with terminal(room, 80, 24, **environ) as tty:
+        await tty.until("CONTROL", "AGENT", "REGRESS", "NEEDS YOU 2", "PAUSE", "DATA LIVE")
+        if environ["TERM"] == "vt100" or "NO_COLOR" in environ:
+            assert b"38;" not in tty.bytes
+            assert b"48;" not in tty.bytes
+
+
+async def test_without_utf8_it_draws_in_ascii(backend: Any, room: Any) -> None:
+    async with terminal(room, 80, 24, **COLOURS, PYTHONIOENCODING="ascii", LC_ALL="C") as tty:
+        await tty.until("DATA LIVE", "NEEDS YOU", "PAUSE")
+        assert tty.bytes.isascii()
+
+
+async def test_a_resize_paints_everything_anew(backend: Any, room: Any) -> None:
+    async with terminal(room) as tty:
+        await tty.until("DATA LIVE")
+        tty.screen.resize(40, 120)
+        tty.child.setwinsize(40, 120)
+        await tty.until("WHAT SHIPS", "ALSO WATCHED")
+        tty.screen.resize(15, 60)
+        tty.child.setwinsize(15, 60)
+        await tty.until("PAUSE", gone="WHAT SHIPS")
