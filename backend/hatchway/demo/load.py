@@ -188,7 +188,8 @@ class Customer(asyncio.Protocol):
         loop = self._customers.loop
         self._sent_at = loop.time()
         self._method = message[:4].rstrip()
-        self._timer = loop.call_later(PATIENCE_S, self._give_up)
+        if self._timer is None:
+            self._timer = loop.call_at(self._sent_at + PATIENCE_S, self._look)
         transport.write(message)
         return True
 
@@ -210,18 +211,25 @@ class Customer(asyncio.Protocol):
         self._customers.customers.discard(self)
         if self in self._customers.idle:
             self._customers.idle.remove(self)
+        if self._timer is not None:
+            self._timer.cancel()
         if self._sent_at >= 0:
             self._finish("hung up")
 
-    def _give_up(self) -> None:
-        self._finish("timeout")
+    def _look(self) -> None:
+        """One timer a connection, which looks again: nearly no request comes so far."""
+        loop, due = self._customers.loop, self._sent_at + PATIENCE_S
+        self._timer = None
+        if self._sent_at < 0:
+            return
+        if loop.time() < due:
+            self._timer = loop.call_at(due, self._look)
+        else:
+            self._finish("timeout")
 
     def _finish(self, failure: str, *, keep: bool = False) -> None:
         self._buffer = b""
         self._sent_at = -1.0
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         if keep:
             self._customers.idle.append(self)
         elif self._transport is not None:

@@ -130,6 +130,7 @@ class Upstream(asyncio.Protocol):
         self._left = 0  # bytes of the body that are still to come
         self._keep = True
         self._served = 0
+        self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -155,27 +156,22 @@ class Upstream(asyncio.Protocol):
         if not exchange.begun:
             self._buffer += data
             try:
-                data = self._begin(exchange)
+                self._begin(exchange)
             except BadMessage as bad:
                 self._give_up(bad.status, str(bad))
                 return
             if not exchange.begun:
                 return
-        elif self._timer is not None:
+        else:
+            data = self._body(data)
             self._watch()
-        self.server.bytes_out += len(data)
-        if self._left != framing.UNTIL_CLOSE:
-            if len(data) > self._left:
-                self._keep = False  # more than it promised: the rest belongs to nobody
-                data = data[: self._left]
-            self._left -= len(data)
-        if data:
+            self.server.bytes_out += len(data)
             exchange.client.write(data)
         if self._left == 0:
             self._end(exchange)
 
-    def _begin(self, exchange: Exchange) -> bytes:
-        """Pass the head on when it is complete; returns what there is of the body."""
+    def _begin(self, exchange: Exchange) -> None:
+        """Pass the head on when it is complete, with what there is of the body."""
         while (found := framing.response(self._buffer, exchange.method)) is not None:
             rest = self._buffer[found.size :]
             self._buffer = b""
@@ -184,16 +180,25 @@ class Upstream(asyncio.Protocol):
                 continue
             exchange.begun = True
             self._keep, self._left = found.keep, found.length
+            body = self._body(rest)
             self.server.answered(found.status)
-            self.server.bytes_out += found.size
-            exchange.client.answer(found.head, until_close=found.length == framing.UNTIL_CLOSE)
-            return rest
-        return b""
+            self.server.bytes_out += found.size + len(body)
+            until_close = found.length == framing.UNTIL_CLOSE
+            exchange.client.answer(found.head, body, until_close=until_close)
+            return
+
+    def _body(self, data: bytes) -> bytes:
+        """What of `data` belongs to the body."""
+        if self._left != framing.UNTIL_CLOSE:
+            if len(data) > self._left:
+                self._keep = False  # more than it promised: the rest belongs to nobody
+                data = data[: self._left]
+            self._left -= len(data)
+        return data
 
     def _end(self, exchange: Exchange) -> None:
         self.exchange = None
         self._served += 1
-        self._unwatch()
         server = self.server
         server.under_way.discard(self)
         if self._keep and self._address == (server.host, server.port):
@@ -204,7 +209,8 @@ class Upstream(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        self._unwatch()
+        if self._timer is not None:
+            self._timer.cancel()
         server, exchange = self.server, self.exchange
         if self in server.idle:
             server.idle.remove(self)
@@ -240,7 +246,6 @@ class Upstream(asyncio.Protocol):
 
     def _give_up(self, status: int, why: str) -> None:
         exchange, self.exchange = self.exchange, None
-        self._unwatch()
         self.server.under_way.discard(self)
         if self._transport is not None:
             self._transport.abort()
@@ -248,16 +253,20 @@ class Upstream(asyncio.Protocol):
             exchange.fail(status, why)
 
     def _watch(self) -> None:
-        self._unwatch()
-        patience = self._proxy.patience_s
-        self._timer = self._proxy.loop.call_later(
-            patience, self._give_up, 504, f"{self.server.name} was silent for {patience:g} s"
-        )
+        # One timer a connection that looks again, not one a request that is nearly always undone.
+        self._deadline = self._proxy.loop.time() + self._proxy.patience_s
+        if self._timer is None:
+            self._timer = self._proxy.loop.call_at(self._deadline, self._look)
 
-    def _unwatch(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _look(self) -> None:
+        self._timer = None
+        if self.exchange is None:
+            return
+        if self._proxy.loop.time() < self._deadline:
+            self._timer = self._proxy.loop.call_at(self._deadline, self._look)
+            return
+        patience = self._proxy.patience_s
+        self._give_up(504, f"{self.server.name} was silent for {patience:g} s")
 
 
 class Client(asyncio.Protocol):
@@ -297,10 +306,10 @@ class Client(asyncio.Protocol):
         if (upstream := self._upstream()) is not None:
             upstream.hold(on=False)
 
-    def answer(self, head: bytes, *, until_close: bool) -> None:
-        """Send the head of a server's answer."""
+    def answer(self, head: bytes, body: bytes, *, until_close: bool = False) -> None:
+        """Send an answer's head and the beginning of its body, in one write: it is one packet."""
         self._keep = self._keep and not until_close
-        self.write(head if self._keep else head[:-2] + b"Connection: close\r\n\r\n")
+        self.write((head if self._keep else head[:-2] + b"Connection: close\r\n\r\n") + body)
 
     def write(self, data: bytes) -> None:
         """Send a part of an answer."""
@@ -314,9 +323,8 @@ class Client(asyncio.Protocol):
             b"HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\n"
             b"Cache-Control: no-cache\r\nContent-Length: %d\r\n\r\n"
             % (status, HTTPStatus(status).phrase.encode(), len(body)),
-            until_close=False,
+            body,
         )
-        self.write(body)
         self.done()
 
     def done(self) -> None:
