@@ -108,6 +108,7 @@ class MetricSpec(Struct, frozen=True, kw_only=True):
     worse: Literal["up", "down"] = "up"
     judged: bool = True  # takes part in the verdict; else only watched and shown
     weight: float = 1.0  # of the joint evidence, normalised over the judged metrics
+    excludes: float | None = None  # a tighter bound than the canary step's, for this metric
     limit: float | None = None
     shown_as: Literal["percent", "per_minute", "ms", "plain"] = "plain"
     quantile: float = 0.95

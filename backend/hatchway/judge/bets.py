@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from msgspec import structs
 
@@ -20,6 +20,7 @@ from .state import (
     JudgeState,
     LatencyState,
     MetricState,
+    bound,
 )
 from .wealth import Wealth, bet
 
@@ -39,6 +40,7 @@ class Setting:
 
 def observed(setting: Setting, spec: MetricSpec, state: MetricState, look: Look) -> MetricState:
     """The metric's state after this look."""
+    setting = replace(setting, excludes=bound(spec, setting.excludes))
     sample: Sample = look.samples.get(spec.name) or Missing("no series")
     seen: Evidence
     match state.evidence, sample:

@@ -10,7 +10,7 @@ from . import forecast, health, words
 from .bets import warming
 from .joint import Standing, joint, standing
 from .look import Look
-from .state import GaugeState, JudgeConfig, JudgeState, MetricState
+from .state import GaugeState, JudgeConfig, JudgeState, MetricState, bound
 from .verdict import Action, MetricVerdict, MetricWord, Verdict, Why, Word
 
 TOP = 1e12  # figures beyond this say nothing more
@@ -141,7 +141,7 @@ def _word(
 
 def _line(row: _Row, excludes: float, *, worse: bool = False) -> str:
     word: MetricWord = "worse" if worse else row.word
-    end = words.conclusion(row.spec, row.state, row.at, word, excludes)
+    end = words.conclusion(row.spec, row.state, row.at, word, bound(row.spec, excludes))
     return f"{words.figures(row.spec, row.state, row.at)}: {end}"
 
 
@@ -233,7 +233,7 @@ def _forecast(
         waits.append(
             forecast.seconds_to(
                 suspect, other, state.step_s,
-                ratio=max(state.excludes, 1.01), threshold=config.healthy_at,
+                ratio=max(bound(row.spec, state.excludes), 1.01), threshold=config.healthy_at,
                 now=row.at.healthy_now, phi=config.phi_floor,
             )
         )  # fmt: skip

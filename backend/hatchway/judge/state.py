@@ -109,6 +109,11 @@ class JudgeState(Struct, frozen=True, array_like=True):
     step_s: float = 0.0  # seconds of data in this step
 
 
+def bound(spec: MetricSpec, excludes: float) -> float:
+    """How many times worse must be excluded for this metric: its own bound or the step's."""
+    return excludes if spec.excludes is None else min(spec.excludes, excludes)
+
+
 def new(config: JudgeConfig) -> JudgeState:
     """The state before the first look."""
     kinds = {"counts": CountsState, "latency": LatencyState, "gauge": GaugeState}

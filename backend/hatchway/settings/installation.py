@@ -32,6 +32,7 @@ METRIC_KEYS = (
     "worse",
     "judged",
     "weight",
+    "excludes",
     "limit",
     "shown_as",
     "quantile",
@@ -218,6 +219,11 @@ def _metric(page: Page, name: str, node: Node, endpoints: tuple[str, ...]) -> Me
         worse="down" if fields.choice("worse", ("up", "down"), "up") == "down" else "up",
         judged=_judged(fields, kind),
         weight=fields.number("weight", 1.0, low=0.001, high=1000, example="1"),
+        excludes=(
+            fields.number("excludes", low=1.01, high=1000, example="2")
+            if fields.has("excludes")
+            else None
+        ),
         limit=(
             fields.number("limit", low=-1e12, high=1e12, example="300")
             if fields.has("limit")
