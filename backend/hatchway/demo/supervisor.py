@@ -112,26 +112,27 @@ class Supervisor:
         self._log("the shop is open")
 
     async def _start_run(self, shop: ShopRepo) -> None:
+        """Ask for the release until a backend has it: one that is killed may be started again."""
         command = self.directory / "command.sock"
         backend = self.plant.children["backend"]
-        until = time.monotonic() + BACKEND_READY_S
-        while True:
-            with suppress(NoAnswer):
-                if (await ask_soon(command, {"op": "ping"})).get("ok"):
-                    break
-            if backend.ended or time.monotonic() > until:
-                why = backend.how() if backend.ended else "the backend does not answer"
-                raise CannotGoOn(f"{why}. Its log is {backend.log} (--keep keeps it).")
-            await asyncio.sleep(0.02)
         request = {
             **{"op": "start", "id": f"demo-{os.urandom(6).hex()}", "service": SERVICE},
             **{"commit": shop.release, "base": shop.stable},
             **{"mode": self.options.mode, "pace": self.options.pace},
         }
-        try:
-            said = await ask_soon(command, request, timeout_s=15.0)
-        except NoAnswer as error:
-            raise CannotGoOn(f"the backend did not start the release: {error}") from error
+        until = time.monotonic() + BACKEND_READY_S
+        while True:
+            try:
+                said = await ask_soon(command, request, timeout_s=15.0)
+                break
+            except NoAnswer:
+                gave_up = backend.ended and (backend.process.returncode or 0) >= 0
+                if gave_up or time.monotonic() > until:
+                    why = backend.how() if backend.ended else "the backend does not answer"
+                    raise CannotGoOn(
+                        f"{why}. Its log is {backend.log} (--keep keeps it)."
+                    ) from None
+            await asyncio.sleep(0.02)
         if not said.get("ok"):
             raise CannotGoOn(f"the backend refuses the release: {said.get('why', said)}")
         self._log(f"the release has started: {said.get('said', '')}")
