@@ -19,6 +19,13 @@ from typing import Any
 
 import pytest
 
+from hatchway.conductor.live import Live
+from hatchway.demo.summary import Reader
+from hatchway.edge.protocol import RunDoc
+from hatchway.edge.views import run_doc
+from hatchway.edge.words import line_of
+from hatchway.journal.sqlite_file import scan
+
 HATCHWAY = (sys.executable, "-m", "hatchway")
 
 
@@ -26,7 +33,7 @@ def wait_for(true: Callable[[], Any], seconds: float, what: str) -> Any:
     """Poll until it is true; a readable failure when it never is."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        with contextlib.suppress(OSError, ValueError, KeyError, IndexError):
+        with contextlib.suppress(OSError, ValueError, LookupError):
             found = true()
             if found:
                 return found
@@ -60,7 +67,18 @@ class Demo:
 
     def run_doc(self) -> Any:
         """The newest run."""
-        return next(doc for key, doc in self.docs().items() if key.startswith("run/"))
+        return [doc for key, doc in self.docs().items() if key.startswith("run/")][-1]
+
+    def ended(self, seconds: float = 60.0) -> tuple[RunDoc, list[str]]:
+        """Wait for the demo's own end; the run as a dashboard would show it, and the audit."""
+        self.process.wait(seconds)
+        reader = Reader()
+        happened = reader.read(scan(self.d / "journal.db"))
+        run = list(reader.state.runs.values())[-1]
+        authority = reader.state.authority_of(run.service)
+        lines = [line_of(h.record, h.event) for h in happened]
+        doc = run_doc(run, authority, Live(), time.time())
+        return doc, [f"{line.who}: {line.text}" for line in lines if line is not None]
 
     def governor(self) -> Any:
         """The governor's status."""
@@ -109,7 +127,9 @@ class Demo:
 
         def accepted(d: Demo) -> str:
             items = d.docs()["needs-you"]["items"]
-            item = next(i for i in items if i["kind"] == "approval")
+            item = next((i for i in items if i["kind"] == "approval"), None)
+            if item is None:
+                return ""
             answer = d.ask(op="accept", id=f"yes-{item['id']}", item=item["id"])
             return str(item["id"]) if answer["ok"] else ""
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 Start = Callable[..., Any]
-MANUAL = ("--pace", "10", "--rate", "100", "--approve", "manual", "--mode", "act")
+QUICK = str(Path(__file__).parent / "quick.yaml")
+MANUAL = ("--pipeline", QUICK, "--approve", "manual", "--mode", "act", "--keep")
 
 
 def at_canary(start_demo: Start, *options: str) -> Any:
@@ -50,11 +52,8 @@ def test_with_the_backend_dead_pause_and_rollback_work_and_are_journaled_later(
     assert "silent" in demo.cli("status", "--plain").stdout
 
     demo.serve()
-    run = demo.until(
-        lambda d: (r := d.run_doc())["status"] == "ended" and r, 30, "the run ends rolled back"
-    )
-    assert run["outcome"] == "rolled_back"
-    lines = [line["text"] for line in demo.docs()["audit/tail"]["lines"]]
+    run, lines = demo.ended()
+    assert run.outcome == "rolled_back"
     assert any("backend is dead" in line and "direct" in line for line in lines), lines
     assert any("better safe" in line for line in lines), lines
 
@@ -80,7 +79,7 @@ def test_a_killed_backend_keeps_the_approval_and_goes_on_where_it_was(start_demo
     demo = start_demo(*MANUAL)
 
     def waiting(d: Any) -> Any:
-        return next(iter(d.docs()["needs-you"]["items"]))
+        return d.docs()["needs-you"]["items"][0]
 
     before = demo.until(waiting, 120, "an approval is asked for")
     os.kill(demo.pid("backend"), signal.SIGKILL)

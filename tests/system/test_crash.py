@@ -22,7 +22,7 @@ from hatchway.journal.chain import Verified, verify
 from hatchway.journal.sqlite_file import scan
 
 KILLS = int(os.environ.get("HATCHWAY_KILLS", "100"))
-QUICK = ("--pace", "60", "--rate", "200", "--approve", "auto", "--mode", "act", "--keep")
+WHOLE = ("--pace", "60", "--rate", "200", "--approve", "auto", "--mode", "act", "--keep")
 
 
 def journal(d: Path) -> list[Happened]:
@@ -90,7 +90,7 @@ def test_kills_at_random_points_repeat_skip_and_forget_nothing(
     dice = random.Random(seed)
     kills = 0
     while kills < KILLS:
-        kills += _one_run(start_demo(*QUICK), name, dice, KILLS - kills)
+        kills += _one_run(start_demo(*WHOLE), name, dice, KILLS - kills)
     print(f"{kills} kills of the {name}")
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 Headless = Callable[..., tuple[dict[str, Any], int]]
-QUICK = ("--pace", "30", "--rate", "200", "--approve", "auto")
+WHOLE = ("--pace", "60", "--rate", "300", "--approve", "auto")
+QUICK = (*WHOLE, "--pipeline", str(Path(__file__).parent / "quick.yaml"))
 
 
 def capabilities(summary: dict[str, Any]) -> list[tuple[str, str]]:
@@ -16,7 +18,7 @@ def capabilities(summary: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def test_a_good_release_is_promoted_within_policy(headless: Headless) -> None:
-    summary, status = headless(*QUICK, "--mode", "act")
+    summary, status = headless(*WHOLE, "--mode", "act")
     assert (summary["outcome"], status) == ("promoted", 0), summary
     assert summary["max_weight"] == 100
     assert capabilities(summary).count(("promote", "auto")) == 3
@@ -69,7 +71,7 @@ def test_what_is_not_the_canarys_fault_is_held_and_never_rolled_back(
     ("fault", "stage"), [("test-fails", "unit tests"), ("staging-broken", "staging")]
 )
 def test_a_broken_commit_never_reaches_traffic(headless: Headless, fault: str, stage: str) -> None:
-    summary, status = headless(*QUICK, "--mode", "act", "--fault", fault)
+    summary, status = headless(*WHOLE, "--mode", "act", "--fault", fault)
     assert (summary["outcome"], status) == ("failed", 0), summary
     assert {s["name"]: s["status"] for s in summary["stages"]}[stage] == "failed"
     assert ("block_deploy", "auto") in capabilities(summary)
