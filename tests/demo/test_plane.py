@@ -182,6 +182,13 @@ def test_a_site_wide_fault_waits_for_the_canarys_first_traffic(plane):
     wait_for(lambda: running.arm("stable")["hrsp_5xx"] > before + 10, "stable fails as well")
 
 
+def test_a_fault_whose_time_never_comes_does_not_keep_the_demo_from_ending(plane):
+    running = plane("--fault", "slow@100", "--fault", "both-arms")
+    running.process.terminate()
+    assert running.process.wait(SLOW) == 128 + signal.SIGTERM
+    assert not running.pids()
+
+
 def test_a_hanging_canary_is_504_at_the_splitter_and_others_are_served(plane):
     running = plane()
     running.ask(op="ensure", arm="canary", commit="release/1.5.0")

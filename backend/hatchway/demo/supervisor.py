@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -22,6 +23,8 @@ from hatchway.demo.options import ARMS, FAULTS
 from hatchway.demo.repo import RepoError, ShopRepo
 from hatchway.demo.schedule import Schedule
 from hatchway.demo.sweep import sweep
+
+Task = asyncio.Task[None]
 
 SERVICE = "shop"
 BACKEND_READY_S = 30.0
@@ -35,7 +38,7 @@ class CannotGoOn(Exception):
     """The demo ends with this message."""
 
 
-TROUBLES = (CannotGoOn, CannotStart, RepoError, OSError)
+TROUBLES = (CannotGoOn, CannotStart, NoAnswer, RepoError, OSError)
 
 
 class Supervisor:
@@ -49,6 +52,7 @@ class Supervisor:
         self.shop: ShopRepo | None = None
         self.deaths: list[str] = []
         self._end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._running: list[Task] = []
         self._schedule = Schedule(self.options.faults)
         self._log_file = (self.directory / "log" / "demo.log").open("a", buffering=1)
 
@@ -62,12 +66,10 @@ class Supervisor:
             server = await listen(self.directory / "demo.sock", self._answer)
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    running = [
-                        tasks.create_task(self._watch(), name="watch"),
-                        tasks.create_task(self._release(tasks), name="release"),
-                    ]
+                    self._spawn(tasks, self._watch())
+                    self._spawn(tasks, self._release(tasks))
                     status = await self._end
-                    for task in running:
+                    for task in self._running:
                         task.cancel()
             finally:
                 server.close()
@@ -80,6 +82,12 @@ class Supervisor:
             _say(f"hatchway demo: while it ran, {death}")
         return status
 
+    def _spawn(self, tasks: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> Task:
+        """Start something that is cancelled when the demo ends."""
+        task = tasks.create_task(work, name=getattr(work, "__name__", None))
+        self._running.append(task)
+        return task
+
     # --- starting ----------------------------------------------------------------------------
 
     async def _release(self, tasks: asyncio.TaskGroup) -> None:
@@ -87,14 +95,14 @@ class Supervisor:
         self.shop = shop = await asyncio.to_thread(self._repository)
         for name in self._schedule.at_start():
             await self.instances.fault(name, on=True)
-        ready = tasks.create_task(self._open_shop(shop), name="shop")
-        tasks.create_task(self._faults(), name="faults")
+        ready = self._spawn(tasks, self._open_shop(shop))
+        self._spawn(tasks, self._faults())
         if self.options.plane_only:
             return
         await self._start_run(shop)
         await ready
         if self.options.headless:
-            tasks.create_task(self._headless(), name="headless")
+            self._spawn(tasks, self._headless())
 
     def _repository(self) -> ShopRepo:
         path = self.directory / "repo"
