@@ -34,8 +34,8 @@ test: lint
 setup: .venv/.compiled
 	@:
 
-.venv/.ready: requirements.txt pyproject.toml tools/setup.sh tools/install.sh $(STALE)
-	@sh tools/setup.sh
+.venv/.ready: requirements.txt pyproject.toml .ci/setup.sh .ci/install.sh $(STALE)
+	@sh .ci/setup.sh
 
 # The first start must be quick, also where PYTHONDONTWRITEBYTECODE is set.
 .venv/.compiled: .venv/.ready $(SOURCES)
@@ -54,14 +54,14 @@ format: setup
 
 pyz: hatchway.pyz
 
-hatchway.pyz: .venv/.compiled requirements-run.txt requirements-pyz.txt tools/pyz.sh $(SHIPPED)
-	@sh tools/pyz.sh
+hatchway.pyz: .venv/.compiled requirements-run.txt requirements-pyz.txt .ci/pyz.sh $(SHIPPED)
+	@sh .ci/pyz.sh
 
 check-pyz: hatchway.pyz
-	@sh tools/check_packages.sh
+	@sh .ci/check_packages.sh
 
 screenshots: setup
-	@$(PY) tools/screenshots.py $(ARGS)
+	@$(PY) tests/system/screenshots.py $(ARGS)
 
 bench: setup
 	@for file in tests/bench/bench_*.py; do \

@@ -64,7 +64,7 @@ echo "set-up: installing the pinned packages into $venv (once)" >&2
 usable || make_venv
 rm -f "$venv/.ready"
 : >"$unfinished"
-sh tools/install.sh --require-hashes -r requirements.txt
-sh tools/install.sh --no-deps --no-build-isolation --editable .
+sh .ci/install.sh --require-hashes -r requirements.txt
+sh .ci/install.sh --no-deps --no-build-isolation --editable .
 rm -f "$unfinished"
 pwd >"$venv/.ready"
