@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TextIO
 
 # Read by textual when it is imported. A late piece of an escape sequence must not become letters
 # (1 s), the kitty protocol would split plain keys, and nothing on this screen moves by itself.
@@ -45,6 +46,10 @@ def login() -> str:
         return f"uid {os.getuid()}"
 
 
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the dashboard; 0 when it was left with q."""
     asked = arguments(argv)
@@ -65,6 +70,9 @@ def main(argv: list[str] | None = None) -> int:
     from hatchway_tui.link import Address  # noqa: PLC0415
     from hatchway_tui.paint.ink import palette_for  # noqa: PLC0415
 
+    if sys.__stdout__ is not None and sys.__stdout__.isatty() and not _is_terminal(sys.__stderr__):
+        # textual draws on it, and it was redirected
+        setattr(sys, "__stderr__", sys.__stdout__)  # noqa: B010 - final for the type checker
     encoding = (getattr(sys.__stderr__, "encoding", "") or "").lower().replace("-", "")
     app = Dashboard(
         Address(asked.backend, asked.governor, token, asked.read_only, login()),

@@ -229,7 +229,7 @@ class Link:
                 todo=f"on the backend's host: hatchway {command.kind}",
             )  # fmt: skip
         question: dict[str, object] = {
-            "op": command.kind, "id": command.id, "by": self.address.name,
+            "op": command.kind, "id": command.id, "by": self.address.name, "direct": True,
             "reason": command.reason or "by the dashboard, backend silent",
         }  # fmt: skip
         if command.service:
@@ -239,10 +239,11 @@ class Link:
         except GovernorTrouble as error:
             return Answer(False, str(error), direct=True, todo="try: hatchway status --direct")
         with suppress(GovernorTrouble):
-            said = await governor_line.statuses(self.address.governor)
-            self._tell(GovernorSaid(time.monotonic(), said))
+            now = await governor_line.statuses(self.address.governor)
+            self._tell(GovernorSaid(time.monotonic(), now))
         if answer.get("ok"):
-            return Answer(True, str(answer.get("said", "")), direct=True)
+            said = "; ".join(str(answer[key]) for key in ("said", "left") if answer.get(key))
+            return Answer(True, said, direct=True)
         why, todo = str(answer.get("why", "refused")), str(answer.get("todo", ""))
         return Answer(False, why, direct=True, todo=todo)
 

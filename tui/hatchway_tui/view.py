@@ -31,6 +31,15 @@ class View(Struct, frozen=True):
         return control_of(self.model, self.hands.service)
 
     @property
+    def compared(self) -> bool:
+        """Whether the run has come to comparing a canary with the stable version."""
+        run, metrics = self.run, self.metrics
+        if run is None or metrics is None or not metrics.metrics:
+            return False
+        canary = any(each.canary is not None for each in metrics.metrics)
+        return run.step is not None or run.weight > 0 or canary
+
+    @property
     def metrics(self) -> MetricsDoc | None:
         """The newest look at the run's metrics."""
         run = self.run

@@ -83,9 +83,11 @@ def _undo(item: ItemDoc) -> list[Piece]:
 def _card_lines(view: View, item: ItemDoc, width: int, marked: bool) -> list[tuple[Piece, ...]]:
     lines: list[tuple[Piece, ...]] = []
     if width < 75 and item.undo:
-        sure = "" if item.confidence is None else f"agent {item.confidence:.0%} sure"
-        lines.append((*_undo(item), Piece(sure)))
-    lines += [(Piece(text),) for text in item.lines]
+        lines.append(tuple(_undo(item)))
+    if width < 75 and item.confidence is not None:
+        lines.append((Piece(f"agent {item.confidence:.0%} sure"),))
+    fold = 2 if width < 75 else 1
+    lines += [(Piece(row),) for text in item.lines for row in safe_text.wrap(text, width, fold)]
     why = why_not(view.model, view.rights, "accept", item.service, item)
     if why:
         lines.insert(0, (Piece(why, "warn"),))
@@ -96,7 +98,8 @@ def _card_lines(view: View, item: ItemDoc, width: int, marked: bool) -> list[tup
         # the keys go last but above what does not fit
         lines.insert(min(len(lines), 3), tuple(hints))
     if item.default:
-        lines.append((Piece(f"if nobody answers: {item.default}", "dim"),))
+        default = item.default.removeprefix("no answer: ")
+        lines.append((Piece(f"if nobody answers: {default}", "dim"),))
     return lines
 
 
@@ -109,17 +112,21 @@ def last(view: View, width: int, height: int) -> Canvas:
     if height > 1:
         canvas.rule(0, "LAST", right=checked, x=pad)
     y = 1 if height > 1 else 0
-    for line in reversed(audit.lines[-max(height, 1) :]):
-        if y >= height:
-            break
-        who_cells = min(max(len(line.who), 6), 10)
+    shown = audit.lines[-max(height - y, 0) :] if height > y else ()
+    who_cells = min(max((safe_text.width(line.who) for line in shown), default=5), 10)
+    for line in reversed(shown):
         canvas.say(
             pad, y, Piece(words.clock(line.at) + "  ", "dim"),
-            Piece(f"{safe_text.fit(line.who, who_cells):<{who_cells}} ", TONES[line.tone]),
+            Piece(_padded(line.who, who_cells) + "  ", TONES[line.tone]),
             Piece(line.text, "bad" if line.tone == "bad" else "txt"),
         )  # fmt: skip
         y += 1
     return canvas
+
+
+def _padded(text: str, cells: int) -> str:
+    text = safe_text.fit(text, cells)
+    return text + " " * (cells - safe_text.width(text))
 
 
 def ships(view: View, width: int, height: int) -> Canvas:
@@ -129,16 +136,20 @@ def ships(view: View, width: int, height: int) -> Canvas:
     canvas.rule(0, "WHAT SHIPS", right=run.commit[:10] if run else "")
     if run is None:
         return canvas
-    x = canvas.say(2, 1, Piece(run.risk or "risk unknown", RISK.get(run.risk, "dim"), True)) + 2
+    if not (run.risk or run.changes or run.files):
+        canvas.say(2, 1, Piece("known when the release is requested", "dim"))
+        return canvas
+    x = canvas.say(2, 1, Piece(run.risk or "risk not known", RISK.get(run.risk, "dim"), True)) + 2
     counts = f"{words.count(len(run.changes), 'commit')}, {words.count(len(run.files), 'file')}"
     canvas.say(x, 1, Piece(counts, "dim"))
     y = 2
     lines = [Piece(text, "warn") for text in run.attention[:2]]
     lines += [Piece(text) for text in run.risk_reasons if text not in run.attention]
     lines += [Piece(f"{change.commit[:7]} {change.title}", "dim") for change in run.changes]
-    for piece in lines[: height - 2]:
-        canvas.say(2, y, piece)
-        y += 1
+    for piece in lines:
+        for text in safe_text.wrap(piece.text, width - 3, 2):
+            canvas.say(2, y, piece._replace(text=text))
+            y += 1
     return canvas
 
 

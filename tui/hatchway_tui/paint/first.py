@@ -96,7 +96,7 @@ def _narrow(view: View, width: int, height: int) -> list[Section]:
     run, metrics = view.run, view.metrics
     waiting = len(items(view.model))
     out: list[Section] = []
-    if metrics is not None and metrics.metrics:
+    if metrics is not None and (view.compared or run is None):
         shown, count = metrics.metrics, len(metrics.metrics)
         if height >= TALL and middle.plotted(view):
             out.append(Section(lambda rows: middle.plots(view, width, rows), 5, 8, 14, 45))
@@ -137,7 +137,7 @@ def _columns(view: View, width: int, rows: int) -> Canvas:
     left = int((width - 2) * 0.58)
     right = width - left - 3
     run, metrics = view.run, view.metrics
-    measured = metrics is not None and bool(metrics.metrics)
+    measured = view.compared
     rest = tuple(each for each in metrics.metrics if not each.plot) if metrics else ()
     if measured or run is None:
         upper = min(2 + max(len(rest), 1), rows - 3)
@@ -157,7 +157,7 @@ def _columns(view: View, width: int, rows: int) -> Canvas:
     canvas.blit(0, 0, over)
     canvas.blit(0, upper, bottom.last(view, left, rows - upper))
     waiting = items(view.model)
-    cards = 2 + sum(4 + len(item.lines) for item in waiting)
+    cards = 2 + sum(5 + 2 * len(item.lines) for item in waiting)
     split = max(min(max(cards, 3), rows - 4), 2)
     canvas.blit(left + 2, 0, bottom.needs(view, right, split))
     below = rows - split

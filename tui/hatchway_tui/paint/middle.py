@@ -64,7 +64,9 @@ def _reason(canvas: Canvas, view: View, line: WhyLine, x: int, y: int, end: int)
 
 def plotted(view: View) -> tuple[MetricDoc, ...]:
     """The metrics that are worth a plot."""
-    return tuple(metric for metric in view.metrics.metrics if metric.plot) if view.metrics else ()
+    if view.metrics is None or not view.compared:
+        return ()
+    return tuple(metric for metric in view.metrics.metrics if metric.plot)
 
 
 def series_of(view: View, metric: MetricDoc) -> Series:
@@ -134,7 +136,7 @@ def table(view: View, width: int, height: int, metrics: tuple[MetricDoc, ...]) -
     pad = 1 if width >= 66 and width != 80 else 0
     name = max(min(max((len(metric.label) + 2 + len(metric.unit) for metric in metrics), default=12), 22), 12)  # fmt: skip
     counted = width >= 72
-    columns = [8, 8, 7] + ([6] if counted else []) + [6]
+    columns = [8, 8, 7, 6, 6] if counted else [7, 7, 6, 5]
     heads = ["stable", "canary", "limit"] + (["n"] if counted else []) + ["age"]
     x = pad + name
     for head, cells in zip(heads, columns, strict=True):
@@ -147,12 +149,12 @@ def table(view: View, width: int, height: int, metrics: tuple[MetricDoc, ...]) -
     if room >= 8 and first:
         canvas.say(spark, 0, Piece(f"since {words.minute(first)}", "dim"))
     for y, metric in enumerate(metrics[: height - 1], start=1):
-        _metric_row(canvas, view, metric, y, pad, name, counted, says, room)
+        _metric_row(canvas, view, metric, y, pad, name, columns, says, room)
     return canvas
 
 
 def _metric_row(
-    canvas: Canvas, view: View, metric: MetricDoc, y: int, pad: int, name: int, counted: bool,
+    canvas: Canvas, view: View, metric: MetricDoc, y: int, pad: int, name: int, columns: list[int],
     says: int, room: int,
 ) -> None:  # fmt: skip
     tone = TONES[metric.tone]
@@ -163,18 +165,15 @@ def _metric_row(
     )  # fmt: skip
     old = view.now - metric.at if metric.at else 0.0
     stale = metric.says == "STALE" or (old > 10 and view.run is not None and view.run.status != "ended")  # fmt: skip
-    cells: list[tuple[int, str, str]] = [
-        (8, _figure(metric, "stable"), "stable"),
-        (8, _figure(metric, "canary"), "acc"),
-        (7, _limit(metric), "dim"),
-    ]
-    if counted:
-        cells.append((6, "-" if metric.n is None else words.number(float(metric.n)), "dim"))
-    cells.append((6, words.age(old) if metric.at else "-", "warn" if stale else "dim"))
+    figures = [(_figure(metric, "stable"), "stable"), (_figure(metric, "canary"), "acc")]
+    figures.append((_limit(metric), "dim"))
+    if len(columns) > 4:
+        figures.append(("-" if metric.n is None else words.number(float(metric.n)), "dim"))
+    figures.append((words.age(old) if metric.at else "-", "warn" if stale else "dim"))
     x = pad + name
-    for width, text, ink in cells:
-        canvas.right(x + width, y, Piece(safe_text.fit(text, width - 1), ink))
+    for width, (text, ink) in zip(columns, figures, strict=True):
         x += width
+        canvas.right(x, y, Piece(safe_text.fit(text, width - 1), ink))
     canvas.say(says, y, Piece(metric.says, tone, loud), end=says + 8 if room >= 4 else canvas.width)
     if room >= 4:
         series = series_of(view, metric)

@@ -141,12 +141,13 @@ def plot(
             canvas.put(0, height // 2, "no data yet", "faint")
         return canvas
     low, high = extent(series, limit)
+    limit_row = -1
     if limit is not None and _usable(limit):
         row = round((1 - (limit - low) / (high - low)) * (height * 4 - 1)) // 4
         row = max(0, min(height - 1, row))
         for x in range(0, width - 6, 2):
             canvas.put(x, row, "┈", "limitline")
-        canvas.put(width - 5, row, "limit", "limit")
+        limit_row = row
     for step in steps:
         x = int((step - axis.start) / axis.span * width)
         if 0 < x < width:
@@ -161,6 +162,8 @@ def plot(
                 canvas.put(x, row, chr(0x2800 + (canary[row][x] | stable[row][x])), "acc")
             elif stable[row][x]:
                 canvas.put(x, row, chr(0x2800 + stable[row][x]), "stable")
+    if limit_row >= 0:
+        canvas.put(width - 6, limit_row, " limit", "limit")
     for x in holes(series, axis, width, until):
         canvas.put(x, height - 1, "?", "warn")
     return canvas

@@ -174,8 +174,12 @@ def _so_far(run: RunDoc) -> list[WhyLine]:
 
 def _risks(run: RunDoc) -> list[WhyLine]:
     lines = [WhyLine("-", text) for text in run.attention]
-    sign: Literal["+", "-"] = "+" if run.risk == "LOW" else "-"
-    return lines + [WhyLine(sign, f"risk {run.risk}: {text}") for text in run.risk_reasons]
+    for text in run.risk_reasons:
+        own = text.partition(":")[0]  # the policy may have said how much each reason weighs
+        named = own in {"LOW", "MEDIUM", "HIGH"}
+        sign: Literal["+", "-"] = "+" if (own if named else run.risk) == "LOW" else "-"
+        lines.append(WhyLine(sign, f"risk {text}" if named else f"risk {run.risk}: {text}"))
+    return lines
 
 
 def job_says(view: View, job: JobDoc) -> str:

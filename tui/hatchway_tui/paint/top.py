@@ -47,9 +47,8 @@ def control_words(view: View) -> tuple[str, str, str]:
     match control.mode:
         case "agent":
             run = view.run
-            level = control.level or (
-                "recommends only" if run and run.mode == "recommend" else "acts within policy"
-            )
+            modes = {"recommend": "recommends only", "act": "acts within policy"}
+            level = control.level or (modes[run.mode] if run else "")
             told = ("AGENT", "acc", level)
         case "paused":
             told = ("PAUSED", "warn", f"by {control.holder or '?'}{since}")
@@ -124,7 +123,7 @@ def header(view: View, width: int) -> Canvas:
 
 def _round_trip(view: View) -> tuple[Piece, ...]:
     seconds = view.model.round_trip
-    if seconds is None or seconds < 0.005:
+    if seconds is None or seconds < 0.02:
         return ()
     step = 5 if seconds < 0.1 else 50
     return (Piece(f"link {max(round(seconds * 1000 / step) * step, step)}ms", "dim"),)
@@ -227,11 +226,13 @@ def now_chip(view: View, run: RunDoc) -> tuple[str, str]:
     if stage is None:
         return run.status.upper(), "acc"
     spent = words.lasting(view.now - stage.started_at) if stage.started_at else ""
+    label = stage.name if stage.kind == "release" else stage.label
+    label = f"CANARY {label}" if stage.kind == "canary" and label.endswith("%") else label.upper()
     if stage.status == "failed":
-        return f"{stage.label.upper()} FAILED", "bad"
+        return f"{label} FAILED", "bad"
     if stage.status == "waiting" or run.status == "waiting":
-        return f"{stage.label.upper()} WAITS FOR A PERSON {spent}".rstrip(), "warn"
-    return f"{stage.label.upper()} {spent}".rstrip(), "acc"
+        return f"{label} WAITS FOR A PERSON {spent}".rstrip(), "warn"
+    return f"{label} {spent}".rstrip(), "acc"
 
 
 def _strip(canvas: Canvas, view: View, run: RunDoc, x: int, end: int) -> None:
@@ -239,8 +240,11 @@ def _strip(canvas: Canvas, view: View, run: RunDoc, x: int, end: int) -> None:
     done = [stage for stage in run.stages if stage.status in {"passed", "skipped"}]
     current = stage_of(run) if run.status != "ended" else None
     ahead = [stage.label for stage in run.stages if stage.status == "pending" and stage is not current]  # fmt: skip
-    if run.step is not None and run.status != "ended" and run.step.then:
-        ahead = [*(each.strip() for each in run.step.then.split(",")), *ahead]
+    if run.status == "ended":
+        ahead = []
+    elif run.step is not None and run.step.then:
+        steps = (each.strip() for each in run.step.then.split(","))
+        ahead = list(dict.fromkeys([*steps, *ahead]))
     room = end - x - safe_text.width(chip) - 4
     named = _named(done)
     after = "  ".join(ahead)
