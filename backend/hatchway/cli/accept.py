@@ -8,7 +8,8 @@ import os
 import sys
 from typing import Any
 
-from hatchway.cli.emergency import Silent, ask, refused, visible
+from hatchway.cli.ask import Silent, ask
+from hatchway.cli.emergency import refused, visible
 from hatchway.cli.where import find
 
 ANSWER_S = 10.0

@@ -7,7 +7,8 @@ import json
 import os
 
 from hatchway.cli.accept import call
-from hatchway.cli.emergency import Silent, refused, visible
+from hatchway.cli.ask import Silent
+from hatchway.cli.emergency import refused, visible
 from hatchway.cli.where import find
 
 
