@@ -65,7 +65,7 @@ def _card(
     if item.risk:
         extra.append(Piece(f"{item.risk}  ", RISK.get(item.risk, "warn"), True))
     if canvas.width >= 78 and item.undo:
-        extra += _undo(item)
+        extra += _undo(item, short=True)
     if canvas.width >= 78 and item.confidence is not None:
         extra.append(Piece(f"agent {item.confidence:.0%} sure"))
     while extra and sum(safe_text.width(safe_text.safe(each.text)) for each in extra) > end - x:
@@ -75,9 +75,10 @@ def _card(
         canvas.say(2, row, *pieces, end=canvas.width - 1)
 
 
-def _undo(item: ItemDoc) -> list[Piece]:
+def _undo(item: ItemDoc, short: bool = False) -> list[Piece]:
     good = item.undo.upper().startswith("YES")
-    return [Piece("undo safe ", "dim"), Piece(f"{item.undo}  ", "ok" if good else "bad", True)]
+    text = item.undo.partition(":")[0] if short else item.undo
+    return [Piece("undo safe ", "dim"), Piece(f"{text}  ", "ok" if good else "bad", True)]
 
 
 def _card_lines(view: View, item: ItemDoc, width: int, marked: bool) -> list[tuple[Piece, ...]]:

@@ -23,7 +23,8 @@ def verdict(view: View, width: int, height: int) -> Canvas:
     pad = 1 if wide else 0
     tone = "txt" if told.tone == "plain" else told.tone
     x, end = pad + 2, width - pad
-    if told.sure and width >= 70:
+    crowded = safe_text.width(safe_text.safe(told.word + told.headline)) + 16 > width
+    if told.sure and width >= 70 and not crowded:
         end = canvas.right(end, 0, Piece(f"{'judge ' if wide else ''}{told.sure}", "dim")) - 2
     x0 = canvas.say(x, 0, Piece(told.word, tone, True), end=end) + 1 + wide
     head, rows = [told.headline], height - 1 - bool(told.next)
