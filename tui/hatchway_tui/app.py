@@ -22,6 +22,7 @@ from textual.screen import Screen
 
 from hatchway.edge.protocol import Command
 from hatchway_tui import hands as rules
+from hatchway_tui import keyboard
 from hatchway_tui.control import Rights
 from hatchway_tui.glass import Glass
 from hatchway_tui.hands import Hands, Leave, Order, Redraw, Send
@@ -30,9 +31,7 @@ from hatchway_tui.mirror import Event, Heard, Model, fold, items, services
 from hatchway_tui.paint.bottom import button_at
 from hatchway_tui.paint.first import paint
 from hatchway_tui.view import View
-from hatchway_tui.wire import Wire, never_deaf
-
-never_deaf()
+from hatchway_tui.wire import Wire
 
 FRAME, FRAME_AWAY = 0.25, 1.0
 _DONE = {
@@ -68,6 +67,7 @@ class Dashboard(App[int]):
         self, address: Address, *, service: str = "", palette: str = "dark",
         ascii_only: bool = False, bell: bool = True, thin: bool = True,
     ) -> None:  # fmt: skip
+        keyboard.install()
         super().__init__()
         at = time.monotonic()
         self.address = address
@@ -149,7 +149,8 @@ class Dashboard(App[int]):
     async def on_event(self, event: events.Event) -> None:
         """Keys never reach Textual's bindings: the rules of the hands decide alone."""
         if isinstance(event, events.Key):
-            self.pressed(event.key, event.character, event.time)
+            crowded = keyboard.in_a_crowd(event.time)
+            self.pressed(event.key, event.character, event.time, crowded)
         elif isinstance(event, events.AppBlur | events.AppFocus):
             self._away = isinstance(event, events.AppBlur)
             if self._away:
@@ -166,10 +167,12 @@ class Dashboard(App[int]):
                 self.glass.refresh()
             await super().on_event(event)
 
-    def pressed(self, key: str, char: str | None, at: float) -> None:
+    def pressed(self, key: str, char: str | None, at: float, crowded: bool = False) -> None:
         """One key press, at a time of the monotonic clock."""
         self.hands = rules.settle(self.hands, self.model, at)
-        self.hands, intents = rules.press(self.hands, self.model, self.rights, key, char, at)
+        self.hands, intents = rules.press(
+            self.hands, self.model, self.rights, key, char, at, crowded
+        )
         for intent in intents:
             match intent:
                 case Leave():

@@ -125,12 +125,21 @@ Pressed = tuple[Hands, list[Intent]]
 
 
 def press(
-    hands: Hands, model: Model, rights: Rights, key: str, char: str | None, at: float
+    hands: Hands,
+    model: Model,
+    rights: Rights,
+    key: str,
+    char: str | None,
+    at: float,
+    crowded: bool = False,
 ) -> Pressed:
-    """A key came at `at` (monotonic seconds): the next hands and what is to be done."""
+    """A key came at `at` (monotonic seconds): the next hands and what is to be done.
+
+    `crowded`: it came together with other keys in one read.
+    """
     action = BY_KEY.get(key)
     stray = key in _STRAYS or key.startswith("alt+") or char in {"[", "O", "\x1b"}
-    fast = at - hands.last_key_at < TOO_FAST or at - hands.stray_at < STRAY_FOR
+    fast = crowded or at - hands.last_key_at < TOO_FAST or at - hands.stray_at < STRAY_FOR
     hands = replace(hands, last_key_at=at, stray_at=at if stray else hands.stray_at)
     if hands.entry is not None and key != "ctrl+p":
         return _type(hands, model, key, char, at, fast)

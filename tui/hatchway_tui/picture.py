@@ -63,7 +63,15 @@ async def draw(asked: argparse.Namespace) -> str:
             await asyncio.sleep(0.4)
         app.draw()
         await pilot.pause()
-        return app.export_screenshot(title=asked.title)
+        return offline(app.export_screenshot(title=asked.title))
+
+
+def offline(svg: str) -> str:
+    """The picture without what Rich adds to it: web fonts, links, ids that differ each time."""
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<!-- Generated with .*? -->\s*", "", svg)
+    svg = re.sub(r"terminal-\d+-", "t-", svg)
+    return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
 
 
 def to_png(svg: Path, png: Path) -> None:

@@ -1,4 +1,4 @@
-"""The wire to the terminal and back: of what Textual would send again, only the cells that changed go out.
+"""The wire to the terminal: of what Textual would send again, only the cells that changed go out.
 
 Textual re-sends every dirty region whole. `Wire` keeps a shadow of what the terminal shows and
 turns each of Textual's updates into the difference. It touches two private classes of Textual's
@@ -9,16 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import cast
 
 from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
-from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
-from textual._xterm_parser import BRACKETED_PASTE_START, SPECIAL_SEQUENCES
 
 _CLOSE = 4
 """Cells that did not change but are sent again, as moving the cursor over them costs more."""
@@ -34,17 +31,6 @@ def _sgr(style: Style | None, system: ColorSystem) -> str:
         return "\x1b[0m"
     codes = style.render("x", color_system=system).partition("x")[0]
     return codes.replace("\x1b[", "\x1b[0;", 1) if codes else "\x1b[0m"
-
-
-def never_deaf() -> None:
-    """Make Textual's parser unable to swallow a `p`.
-
-    The beginning of a bracketed paste whose end got lost would swallow every key from then on, and
-    the keypad's code for 0 is what Esc, O and p look like in one read. This dashboard switches
-    neither mode on, so nobody sends them on purpose.
-    """
-    SPECIAL_SEQUENCES.discard(BRACKETED_PASTE_START)
-    cast("dict[str, object]", ANSI_SEQUENCES_KEYS).pop("\x1bOp", None)
 
 
 class Wire:

@@ -78,7 +78,13 @@ def _card(
 def _undo(item: ItemDoc, short: bool = False) -> list[Piece]:
     good = item.undo.upper().startswith("YES")
     text = item.undo.partition(":")[0] if short else item.undo
-    return [Piece("undo safe ", "dim"), Piece(f"{text}  ", "ok" if good else "bad", True)]
+    word, _, rest = text.partition(":")
+    tone = "ok" if good else "bad"
+    return [
+        Piece("undo safe ", "dim"),
+        Piece(f"{word}:" if rest else f"{word}  ", tone, True),
+        Piece(rest),
+    ]
 
 
 def _card_lines(view: View, item: ItemDoc, width: int, marked: bool) -> list[tuple[Piece, ...]]:
@@ -87,6 +93,7 @@ def _card_lines(view: View, item: ItemDoc, width: int, marked: bool) -> list[tup
         lines.append(tuple(_undo(item)))
     if width < 75 and item.confidence is not None:
         lines.append((Piece(f"agent {item.confidence:.0%} sure"),))
+    facts = len(lines) if width < 75 else 2
     fold = 2 if width < 75 else 1
     lines += [(Piece(row),) for text in item.lines for row in safe_text.wrap(text, width, fold)]
     why = why_not(view.model, view.rights, "accept", item.service, item)
@@ -97,7 +104,7 @@ def _card_lines(view: View, item: ItemDoc, width: int, marked: bool) -> list[tup
         for key, word in (("a", "accept"), ("x", "reject"), ("w", "why"), ("d", "changes")):
             hints += [Piece(key, "acc", True), Piece(f" {word}   ", "dim")]
         # the keys go last but above what does not fit
-        lines.insert(min(len(lines), 3), tuple(hints))
+        lines.insert(min(len(lines), facts), tuple(hints))
     if item.default:
         default = item.default.removeprefix("no answer: ")
         lines.append((Piece(f"if nobody answers: {default}", "dim"),))

@@ -147,7 +147,7 @@ def table(view: View, width: int, height: int, metrics: tuple[MetricDoc, ...]) -
     canvas.say(says, 0, Piece("says", "dim"))
     room = min(width - spark - pad, 60)
     first = min((series_of(view, m).points[0][0] for m in metrics if series_of(view, m).points), default=0.0)  # fmt: skip
-    if room >= 8 and first:
+    if room >= 11 and first:
         canvas.say(spark, 0, Piece(f"since {words.minute(first)}", "dim"))
     for y, metric in enumerate(metrics[: height - 1], start=1):
         _metric_row(canvas, view, metric, y, pad, name, columns, says, room)

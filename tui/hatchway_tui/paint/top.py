@@ -220,7 +220,8 @@ def now_chip(view: View, run: RunDoc) -> tuple[str, str]:
         return "ROLLING BACK", "warn"
     if run.step is not None and (stage is None or stage.kind == "canary"):
         spent = words.lasting(view.now - run.step.since)
-        whole = f" of {words.lasting(run.step.until - run.step.since)}" if run.step.until else ""
+        due = view.now < run.step.until  # held longer than that, the planned time says nothing
+        whole = f" of {words.lasting(run.step.until - run.step.since)}" if due else ""
         word = f"{run.step.label} {spent}{whole}"
         return word, "warn" if run.status in {"held", "waiting"} else "acc"
     if stage is None:
