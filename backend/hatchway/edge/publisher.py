@@ -52,12 +52,16 @@ class Publisher:
         line = line_of(record, event)
         if line is not None:
             self._audit.append(line)
-        self.changed()
+        self.changed(at_once=isinstance(event, ev.AuthorityChanged))
 
-    def changed(self) -> None:
-        """Something may look different now."""
+    def changed(self, *, at_once: bool = False) -> None:
+        """Something may look different now; who is in control is never shown late."""
+        if at_once and self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         if self._soon is None:
-            self._soon = asyncio.get_running_loop().call_later(SOON_S, self.refresh)
+            soon = 0.0 if at_once else SOON_S
+            self._soon = asyncio.get_running_loop().call_later(soon, self.refresh)
 
     async def tick(self) -> None:
         """Refresh once a second, for what changes by itself. For ever."""
