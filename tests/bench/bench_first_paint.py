@@ -47,10 +47,11 @@ def scripted() -> ModuleType:
 def paint(command: list[str], *words: bytes) -> list[float]:
     """Seconds from exec until each of `words` came out of the pty."""
     master, slave = os.openpty()
+    plain = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     began = time.perf_counter()
     child = subprocess.Popen(
         command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-        env=os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": "120", "LINES": "40"},
+        env=plain | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": "120", "LINES": "40"},
     )  # fmt: skip
     os.close(slave)
     seen, times = b"", [0.0] * len(words)
