@@ -109,7 +109,7 @@ def test_no_file_is_named_after_nothing(modules: dict[str, Path]) -> None:
 
 @pytest.mark.parametrize("script", ["setup.sh", "install.sh", "pyz.sh", "check_packages.sh"])
 def test_shell_scripts_are_posix(root: Path, script: str) -> None:
-    subprocess.run(["sh", "-n", root / "tools" / script], check=True)
+    subprocess.run(["sh", "-n", root / ".ci" / script], check=True)
 
 
 def test_make_help_names_every_target_that_people_use(root: Path) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from hatchway.demo import state_directory
 from hatchway.demo.launch import launch
 from hatchway.demo.options import FAULTS, BadOption, Options, read_fault
+
+SHOP_TOOLS = ("mypy", "pytest", "ruff")
 
 
 def main(argv: list[str]) -> int:
@@ -18,6 +21,14 @@ def main(argv: list[str]) -> int:
         print(
             "hatchway demo: this is not a terminal. Add --headless --approve auto to run it"
             " without a screen.",
+            file=sys.stderr,
+        )
+        return 2
+    missing = [tool for tool in SHOP_TOOLS if find_spec(tool) is None]
+    if missing:
+        print(
+            f"hatchway demo: the shop's own pipeline runs {', '.join(missing)}, which this"
+            " installation lacks. Install the extra: pipx install --force '.[demo]'",
             file=sys.stderr,
         )
         return 2
