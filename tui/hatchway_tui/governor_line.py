@@ -29,6 +29,8 @@ async def ask(path: str, question: dict[str, object], timeout: float = 2.0) -> d
                 writer.close()
     except TimeoutError:
         raise GovernorTrouble(f"the governor did not answer within {timeout:g} s") from None
+    except (FileNotFoundError, ConnectionRefusedError):
+        raise GovernorTrouble("the governor cannot be reached: it is not running") from None
     except (OSError, ValueError) as error:
         raise GovernorTrouble(f"the governor cannot be reached: {error}") from None
     try:

@@ -12,9 +12,12 @@ from hatchway_tui.keys import ACTIONS, shown
 from hatchway_tui.mirror import items
 from hatchway_tui.paint import words
 from hatchway_tui.paint.canvas import Canvas, Piece
+from hatchway_tui.paint.story import reasons, sure_words
 from hatchway_tui.view import View
 
 RISK = {"LOW": "ok", "MEDIUM": "warn", "HIGH": "bad"}
+NO_ANSWER = "no answer"
+"""Neither backend nor governor answers: the key still tries, but nobody may count on it."""
 TONES = {"plain": "acc", "good": "ok", "warn": "warn", "bad": "bad", "dim": "dim"}
 
 
@@ -67,12 +70,17 @@ def _card(
     if canvas.width >= 78 and item.undo:
         extra += _undo(item, short=True)
     if canvas.width >= 78 and item.confidence is not None:
-        extra.append(Piece(f"agent {item.confidence:.0%} sure"))
+        extra.append(Piece(_sure(item)))
     while extra and sum(safe_text.width(safe_text.safe(each.text)) for each in extra) > end - x:
         extra.pop()
     canvas.say(x, y, *extra, end=end)
     for row, pieces in enumerate(lines, start=y + 1):
         canvas.say(2, row, *pieces, end=canvas.width - 1)
+
+
+def _sure(item: ItemDoc) -> str:
+    said = sure_words(item.confidence)
+    return f"agent {said}" if said else ""
 
 
 def _undo(item: ItemDoc, short: bool = False) -> list[Piece]:
@@ -92,7 +100,7 @@ def _card_lines(view: View, item: ItemDoc, width: int, marked: bool) -> list[tup
     if width < 75 and item.undo:
         lines.append(tuple(_undo(item)))
     if width < 75 and item.confidence is not None:
-        lines.append((Piece(f"agent {item.confidence:.0%} sure"),))
+        lines.append((Piece(_sure(item)),))
     facts = len(lines) if width < 75 else 2
     fold = 2 if width < 75 else 1
     lines += [(Piece(row),) for text in item.lines for row in safe_text.wrap(text, width, fold)]
@@ -152,7 +160,7 @@ def ships(view: View, width: int, height: int) -> Canvas:
     canvas.say(x, 1, Piece(counts, "dim"))
     y = 2
     lines = [Piece(text, "warn") for text in run.attention[:2]]
-    lines += [Piece(text) for text in run.risk_reasons if text not in run.attention]
+    lines += [Piece(text) for text in reasons(run)]
     lines += [Piece(f"{change.commit[:7]} {change.title}", "dim") for change in run.changes]
     for piece in lines:
         for text in safe_text.wrap(piece.text, width - 3, 2):
@@ -201,7 +209,9 @@ def _sub(view: View, kind: str, words_: str) -> tuple[str, str | None]:
     why = why_not(view.model, view.rights, kind, view.hands.service)
     if why:
         return why, "faint"
-    return ("direct" if direct(view.model) else words_), None
+    if direct(view.model):
+        return (NO_ANSWER if view.model.governor_trouble else "direct"), None
+    return words_, None
 
 
 def _mark(order: Order) -> str:
@@ -273,7 +283,7 @@ def _button(canvas: Canvas, x: int, width: int, height: int, button: Button) -> 
     canvas.fill(x, 0, width, height, "btn")
     inset = 0
     if height == 3:
-        inset = 3 if width >= 24 else 2
+        inset = 3 if width >= 30 else 2
         canvas.put(x, 0, "┏" + "━" * (width - 2) + "┓", tone)
         canvas.put(x, 1, "┃", tone)
         canvas.put(x + width - 1, 1, "┃", tone)
@@ -284,13 +294,21 @@ def _button(canvas: Canvas, x: int, width: int, height: int, button: Button) -> 
         label = label.replace(" AGENT", "").replace(" NOW", "")
     dead = tone == "faint"
     at = canvas.put(x + inset, middle, f" {button.key} ", "ink", True, "line" if dead else tone) + 1
-    end = x + width - max(inset, 1)
-    sub = safe_text.fit(button.sub, end - at - safe_text.width(label) - 1)
-    if button.sub == "one key" != sub:
-        sub = ""
+    end = x + width - (1 if dead else max(inset, 1))
+    sub = _fitting(button.sub, end - at - safe_text.width(label) - 1)
     at = canvas.say(at, middle, Piece(label, "dim" if dead else "hi", True), end=end)
     if sub:
-        canvas.right(end, middle, Piece(sub, "warn" if button.sub.startswith("direct") else "dim"))
+        loud = sub in {"direct", NO_ANSWER}
+        canvas.right(end, middle, Piece(sub, "warn" if loud else "dim"))
+
+
+def _fitting(sub: str, cells: int) -> str:
+    """All of it, else its one part that says most: half a word under a big button says nothing."""
+    parts = (sub, sub.partition(":")[0], sub.partition(" to ")[0], sub.rpartition(", ")[2])
+    for text in parts:
+        if safe_text.width(text) <= cells:
+            return text
+    return "" if sub in {"one key", "then f"} else safe_text.fit(sub, cells)
 
 
 def hints(view: View, width: int) -> Canvas:

@@ -84,8 +84,12 @@ def _sections(view: View, width: int, height: int) -> list[Section]:
     if armed is not None:
         says = Section(lambda rows: plan(view, armed, width, rows), 2, 7, 7, 97)
     else:
-        most = max(5, min(7, middle.verdict_height(view))) if airy else 5
-        says = Section(lambda rows: middle.verdict(view, width, rows), 1, 5, most, 92)
+        asked = middle.verdict_height(view, width)
+        # on a canary it keeps its height: the figures below it must not move up and down
+        steady = view.compared and (view.run is None or view.run.status != "ended")
+        good = 5 if steady else min(asked, 5)
+        most = max(good, min(asked, 7)) if airy else good
+        says = Section(lambda rows: middle.verdict(view, width, rows), 1, good, most, 92)
     middles = _wide(view, width) if wide else _narrow(view, width, height)
     return [
         head, *gap(22), line, *gap(21), says, *gap(20), *middles, *gap(19), stops, keys,

@@ -27,28 +27,35 @@ def verdict(view: View, width: int, height: int) -> Canvas:
     if told.sure and width >= 70 and not crowded:
         end = canvas.right(end, 0, Piece(f"{'judge ' if wide else ''}{told.sure}", "dim")) - 2
     x0 = canvas.say(x, 0, Piece(told.word, tone, True), end=end) + 1 + wide
-    head, rows = [told.headline], height - 1 - bool(told.next)
+    following = _following(told.next, width)[: max(1, height - 3)]
+    head, rows = [told.headline], height - 1 - len(following)
     if safe_text.width(safe_text.safe(told.headline)) > end - x0 and rows > len(told.why):
         head = safe_text.wrap(told.headline, end - x0, 2)
     for y, text in enumerate(head):
         canvas.say(x0, y, Piece(text, "hi", True), end=end)
     y = len(head)
-    for line in told.why[: max(height - y - bool(told.next), 0)]:
+    for line in told.why[: max(height - y - len(following), 0)]:
         _reason(canvas, view, line, x, y, width - pad)
         y += 1
-    if told.next and y < height:
-        loud = told.next.startswith(("HELD", "PAUSED"))
-        canvas.say(x, y, Piece("next  ", "dim"), Piece(told.next, "txt" if loud else "dim"), end=width - pad)  # fmt: skip
+    loud = told.next.startswith(("HELD", "PAUSED"))
+    for text in following[: height - y]:
+        lead = Piece("next  " if text is following[0] else "      ", "dim")
+        canvas.say(x, y, lead, Piece(text, "txt" if loud else "dim"), end=width - pad)
         y += 1
     for row in range(y):
         canvas.put(pad, row, "▎", tone)
     return canvas
 
 
-def verdict_height(view: View) -> int:
+def _following(text: str, width: int) -> list[str]:
+    """What happens next is never cut where it can go on in a second row."""
+    return safe_text.wrap(text, width - (10 if width >= 100 else 8), 2)
+
+
+def verdict_height(view: View, width: int) -> int:
     """Rows that the verdict has something to say on."""
     told = story(view)
-    return 1 + len(told.why) + bool(told.next)
+    return 1 + len(told.why) + len(_following(told.next, width))
 
 
 def _reason(canvas: Canvas, view: View, line: WhyLine, x: int, y: int, end: int) -> None:
@@ -60,7 +67,8 @@ def _reason(canvas: Canvas, view: View, line: WhyLine, x: int, y: int, end: int)
         canvas.right(end, y, Piece(f"{since} ago" if since else "", "warn" if old else "dim"))
         end = start - 2
     tone = {"+": "dim", "-": "warn", "?": "dim"}[line.sign]
-    canvas.say(x, y, Piece(f"{line.sign} ", tone, line.sign == "-"), Piece(line.text), end=end)
+    text = words.briefly(line.text, end - x - 2)
+    canvas.say(x, y, Piece(f"{line.sign} ", tone, line.sign == "-"), Piece(text), end=end)
 
 
 def plotted(view: View) -> tuple[MetricDoc, ...]:
@@ -169,7 +177,8 @@ def _metric_row(
     figures = [(_figure(metric, "stable"), "stable"), (_figure(metric, "canary"), "acc")]
     figures.append((_limit(metric), "dim"))
     if len(columns) > 4:
-        figures.append(("-" if metric.n is None else words.number(float(metric.n)), "dim"))
+        # a level is read, not counted
+        figures.append((words.number(float(metric.n)) if metric.n else "-", "dim"))
     figures.append((words.age(old) if metric.at else "-", "warn" if stale else "dim"))
     x = pad + name
     for width, (text, ink) in zip(columns, figures, strict=True):

@@ -6,8 +6,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from hatchway.edge.protocol import JobDoc, RunDoc, StageDoc, WhyLine
+from hatchway.edge.protocol import JobDoc, RunDoc, StageDoc, VerdictDoc, WhyLine
 from hatchway_tui.control import canary_weight, governor_answers, live
+from hatchway_tui.mirror import items
 from hatchway_tui.paint import words
 from hatchway_tui.view import View
 
@@ -136,9 +137,10 @@ def _going(view: View, run: RunDoc) -> Story:
     verdict = run.verdict
     if verdict is not None:
         word, tone = VERDICTS[verdict.verdict]
-        sure = "" if verdict.confidence is None else f"{verdict.confidence:.0%} sure"
-        following = f"HELD: {run.held}; {run.next}".rstrip("; ") if run.held else run.next
-        return Story(word, tone, verdict.headline, verdict.why, following, sure)
+        return Story(
+            word, tone, _headline(view, run, verdict), verdict.why, _following(run, verdict),
+            sure_words(verdict.confidence),
+        )  # fmt: skip
     stage = stage_of(run)
     if run.status == "rolling_back":
         return Story("ROLLING BACK", "warn", f"to {run.from_version}", (), run.next)
@@ -148,11 +150,46 @@ def _going(view: View, run: RunDoc) -> Story:
         return Story("FAILED", "bad", f"{stage.name} failed", tuple(_failures(stage)), run.next)
     if stage.status == "waiting" or run.status == "waiting":
         why = _risks(run)
-        headline = stage.detail or f"{stage.name} waits for a person"
+        headline = stage.detail or _waits(run, stage)
         return Story("WAITING", "warn", headline, tuple(why), run.next)
     if run.status == "held":
         return Story("HELD", "warn", run.held or "held", (), run.next)
     return Story("RUNNING", "acc", _busy(view, stage), tuple(_so_far(run)), run.next)
+
+
+def sure_words(confidence: float | None) -> str:
+    """How sure somebody is: never all of it, and nothing when not at all."""
+    if confidence is None or confidence < 0.005:
+        return ""
+    return "over 99% sure" if confidence > 0.99 else f"{confidence:.0%} sure"
+
+
+def _headline(view: View, run: RunDoc, verdict: VerdictDoc) -> str:
+    """What the judge found, and what the agent asks for because of it."""
+    asked = next(
+        (i.title for i in items(view.model) if i.run == run.id and i.kind == "recommendation"), ""
+    )
+    said_below = any(line.text.startswith(verdict.headline) for line in verdict.why)
+    if asked and said_below:
+        return f"The agent asks you to {asked}."
+    return f"{verdict.headline}; the agent asks you to {asked}" if asked else verdict.headline
+
+
+def _following(run: RunDoc, verdict: VerdictDoc) -> str:
+    if not run.held:
+        return run.next
+    told = run.held == verdict.headline or any(run.held in line.text for line in verdict.why)
+    why = "" if told else f" {run.held};"
+    return f"HELD:{why} {run.next}"
+
+
+def _waits(run: RunDoc, stage: StageDoc) -> str:
+    ahead = [each for each in run.stages if each.status == "pending"]
+    if stage.kind != "release" or not ahead:
+        return f"{stage.name} waits for a person"
+    done = sum(each.status == "passed" for each in run.stages)
+    goal = ahead[0].label
+    return f"{words.count(done, 'stage')} passed; {run.to_version} goes to {goal} when a person says yes"
 
 
 def _busy(view: View, stage: StageDoc) -> str:
@@ -172,9 +209,23 @@ def _so_far(run: RunDoc) -> list[WhyLine]:
     return lines + _risks(run)
 
 
+def reasons(run: RunDoc) -> list[str]:
+    """Why the risk is what it is, without what needs attention and is said there already."""
+
+    def core(text: str) -> str:
+        level, colon, rest = text.partition(": ")
+        return (rest if colon and level.isupper() else text).partition(" (")[0]
+
+    return [
+        text
+        for text in run.risk_reasons
+        if not any(core(text) in attention for attention in run.attention)
+    ]
+
+
 def _risks(run: RunDoc) -> list[WhyLine]:
     lines = [WhyLine("-", text) for text in run.attention]
-    for text in run.risk_reasons:
+    for text in reasons(run):
         own = text.partition(":")[0]  # the policy may have said how much each reason weighs
         named = own in {"LOW", "MEDIUM", "HIGH"}
         sign: Literal["+", "-"] = "+" if (own if named else run.risk) == "LOW" else "-"

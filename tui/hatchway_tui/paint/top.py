@@ -178,7 +178,7 @@ def _lost(view: View) -> tuple[list[Group], list[Group]]:
     if direct(model) and governor_answers(model):
         way = "p o r go DIRECT to the governor"
     elif direct(model):
-        way = f"governor: {model.governor_trouble or 'not asked yet'}"
+        way = model.governor_trouble or "the governor was not asked yet"
     else:
         way = "no way to act from here"
     if why_not(model, view.rights, "pause", view.hands.service) and view.rights.read_only:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from math import isfinite
 
+from hatchway_tui import safe_text
+
 
 def clock(at: float) -> str:
     """`02:14:07`, or dashes when not known."""
@@ -59,6 +61,23 @@ def number(value: float | None, unit: str = "") -> str:
     if abs(value) >= 100 or value == int(value):
         return f"{value:.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+_BRIEFER = (
+    (" on canary against ", " canary, "),
+    (" on stable", " stable"),
+    (" requests canary", " canary"),
+    ("too little to be sure", "too little yet"),
+)
+
+
+def briefly(text: str, cells: int) -> str:
+    """The judge's sentence in fewer words, where `cells` are too few for all of them."""
+    for long, short in _BRIEFER:
+        if safe_text.width(safe_text.safe(text)) <= cells:
+            break
+        text = text.replace(long, short)
+    return text
 
 
 def count(number_of: int, noun: str) -> str:
