@@ -38,7 +38,8 @@ def evolve(state: State, event: ev.Event | ev.Unknown, *, seq: int, at: float, i
         case ev.AuthorityChanged():
             state = _authority_changed(state, event, seq)
         case ev.CommandRefused():
-            refusal = Answered(seq, event.why, event.code, event.todo)
+            what = event.what.partition(" ")[0]
+            refusal = Answered(seq, event.why, event.code, event.todo, what)
             state = _answered(state, event.command, refusal)
         case _:
             run = state.runs.get(event.run)
@@ -47,7 +48,7 @@ def evolve(state: State, event: ev.Event | ev.Unknown, *, seq: int, at: float, i
                 state = _with_run(state, changed)
                 state = _rollbacks(state, changed, event, at)
     if idem and not isinstance(event, ev.AuthorityChanged | ev.CommandRefused):
-        state = _answered(state, idem, Answered(seq, _said(event)))
+        state = _answered(state, idem, Answered(seq, _said(event), what=_verb(event)))
     return _replace(state, seq=seq)
 
 
@@ -112,16 +113,19 @@ def _run_after(run: Run, event: ev.Event, at: float) -> Run:
             return _replace(run, capsule=event.checksum)
         case ev.EffectIntended():
             effect = Effect(
-                event.key, event.step, event.weight, event.epoch, event.by, event.reason
+                event.key, event.step, event.weight, event.epoch, event.by, event.reason, at=at
             )
             return _replace(run, effects={**run.effects, event.key: effect})
         case ev.EffectVerified():
-            run = _effect(run, event.key, "verified", "")
+            run = _effect(run, event.key, status="verified", why="", at=at)
             return _replace(run, weight=event.observed, weight_changes=(*run.weight_changes, at))
         case ev.EffectDiverged():
-            return _effect(run, event.key, "diverged", event.why)
+            return _effect(run, event.key, status="diverged", why=event.why, at=at)
         case ev.EffectFenced():
-            return _effect(run, event.key, "fenced", event.why)
+            if event.code == "no_capsule":
+                run = _replace(run, capsule="")  # the governor has lost it: it is armed again
+            code, why = event.code, event.why
+            return _effect(run, event.key, status="fenced", why=why, code=code, at=at)
         case ev.StepEntered():
             return _replace(run, step=event.step, step_since=at, verdict=None)
         case ev.RunHeld():
@@ -152,13 +156,19 @@ def _with_stage(run: Run, name: str, **changes: object) -> Run:
 
 
 def _with_job(run: Run, stage_name: str, job: Job) -> Run:
-    stage = next(s for s in run.stages if s.name == stage_name)
+    stage = _stage(run, stage_name)
+    if stage is None:
+        return run
     return _with_stage(run, stage_name, jobs={**stage.jobs, job.name: job})
 
 
+def _stage(run: Run, name: str) -> Stage | None:
+    return next((s for s in run.stages if s.name == name), None)
+
+
 def _job_ended(run: Run, event: ev.JobEnded, at: float) -> Run:
-    stage = next(s for s in run.stages if s.name == event.stage)
-    job = stage.jobs.get(event.job)
+    stage = _stage(run, event.stage)
+    job = stage.jobs.get(event.job) if stage is not None else None
     if job is None or job.attempt != event.attempt:
         return run
     ended = _replace(job, status=event.status, ended_at=at, why=event.why, tail=event.tail)
@@ -174,7 +184,7 @@ def _items(run: Run, event: ev.ItemOpened | ev.ItemClosed, at: float) -> Run:
             step=event.step,
             asked_at=at,
             expires_at=event.expires_at,
-            epoch=int(event.binding.get("epoch", "0")),
+            epoch=_number(event.binding.get("epoch", "0")),
             confidence=event.confidence,
             lines=event.lines,
             binding=event.binding,
@@ -187,17 +197,24 @@ def _items(run: Run, event: ev.ItemOpened | ev.ItemClosed, at: float) -> Run:
     run = _replace(run, items={**run.items, item.id: item})
     if item.type == "approval":
         waiting = item.status == "open"
-        stage = next(s for s in run.stages if s.name == item.binding.get("stage", ""))
-        if stage.status in ("running", "waiting"):
+        stage = _stage(run, item.binding.get("stage", ""))
+        if stage is not None and stage.status in ("running", "waiting"):
             run = _with_stage(run, stage.name, status="waiting" if waiting else "running")
     return run
 
 
-def _effect(run: Run, key: str, status: str, why: str) -> Run:
+def _number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        return -1  # no epoch: nothing that is bound to it is ever valid
+
+
+def _effect(run: Run, key: str, **changes: object) -> Run:
     effect = run.effects.get(key)
     if effect is None:
         return run
-    return _replace(run, effects={**run.effects, key: _replace(effect, status=status, why=why)})
+    return _replace(run, effects={**run.effects, key: _replace(effect, **changes)})
 
 
 def _rollbacks(state: State, run: Run, event: ev.Event, at: float) -> State:
@@ -224,13 +241,25 @@ def _authority_changed(state: State, event: ev.AuthorityChanged, seq: int) -> St
     state = _replace(state, authority={**state.authority, event.service: authority})
     run = state.active_run(event.service)
     if run is not None:
-        if event.op == "rollback" and run.capsule:
+        if event.op == "rollback" and (run.capsule or run.effects):
             run = _replace(run, rollback_from=event.spool, rollback_by=event.by)
         if event.op == "release":
             # Control given back is not trust given back: the agent starts again by recommending.
             run = _replace(run, mode="recommend")
         state = _with_run(state, _replace(run, version=run.version + 1))
-    return _answered(state, event.command, Answered(seq, said_of_authority(event)))
+    elif event.op == "rollback":
+        state = _undone(state, event)
+    answer = Answered(seq, said_of_authority(event), what=event.op)
+    return _answered(state, event.command, answer)
+
+
+def _undone(state: State, event: ev.AuthorityChanged) -> State:
+    """A rollback after the end takes back what was promoted, if that moved the traffic last."""
+    moved = (r for r in reversed(state.runs.values()) if r.service == event.service and r.effects)
+    run = next(moved, None)
+    if run is None or run.outcome != "promoted" or run.undone_by:
+        return state
+    return _with_run(state, _replace(run, undone_by=event.by, version=run.version + 1))
 
 
 def said_of_authority(event: ev.AuthorityChanged) -> str:
@@ -258,6 +287,16 @@ def _said(event: ev.Event | ev.Unknown) -> str:
             return f"{event.status} by {event.by}"
         case _:
             return "done"
+
+
+def _verb(event: ev.Event | ev.Unknown) -> str:
+    match event:
+        case ev.RunStarted():
+            return "start"
+        case ev.ItemClosed():
+            return "accept" if event.status == "accepted" else "reject"
+        case _:
+            return ""
 
 
 def _answered(state: State, command: str, answer: Answered) -> State:

@@ -78,7 +78,7 @@ class Proposal(Struct, frozen=True):
 
 
 class Effect(Struct, frozen=True):
-    """One change of the canary's share: intended, then settled."""
+    """One change of the canary's share: intended, then settled. `at` is when either happened."""
 
     key: str
     step: int
@@ -88,6 +88,8 @@ class Effect(Struct, frozen=True):
     reason: str
     status: Literal["intended", "verified", "diverged", "fenced"] = "intended"
     why: str = ""
+    code: str = ""  # of a refusal
+    at: float = 0.0
 
 
 class Verdict(Struct, frozen=True):
@@ -114,6 +116,7 @@ class Run(Struct, frozen=True):
 
     `step` is the canary step that was entered last (-1: none; the number of steps: the last change,
     after monitoring, was made). `rollback_from` is the spool line of a person's rollback.
+    `undone_by` rolled back what had been promoted already.
     """
 
     id: str
@@ -151,6 +154,7 @@ class Run(Struct, frozen=True):
     outcome: Outcome | None = None
     why: str = ""
     ended_at: float = 0.0
+    undone_by: str = ""
 
     @property
     def active(self) -> bool:
@@ -171,12 +175,16 @@ class Authority(Struct, frozen=True):
 
 
 class Answered(Struct, frozen=True):
-    """The one answer that a command got. `code` is empty when it was accepted."""
+    """The one answer that a command got. `code` is empty when it was accepted.
+
+    `what` is the verb that it answers: an id that comes again with another verb is another command.
+    """
 
     seq: int
     said: str
     code: str = ""
     todo: str = ""
+    what: str = ""
 
 
 class State(Struct, frozen=True):
@@ -195,3 +203,10 @@ class State(Struct, frozen=True):
     def active_run(self, service: str) -> Run | None:
         """The run of `service` that has not ended, if there is one."""
         return next((r for r in self.runs.values() if r.service == service and r.active), None)
+
+    def live_commit(self, service: str) -> str:
+        """The commit that this journal says was promoted last and stands; empty when none does."""
+        for run in reversed(self.runs.values()):
+            if run.service == service and run.outcome == "promoted":
+                return run.base if run.undone_by else run.commit
+        return ""

@@ -1,0 +1,145 @@
+"""The canary: deploy, raise the share step by step on permissions, go back when one says so.
+
+Going back is looked at before anything else, and nothing that only raising needs (a capsule, fresh
+evidence, a target that takes a share) stands in its way.
+"""
+
+from __future__ import annotations
+
+from hatchway.core import events as ev
+from hatchway.core import permission
+from hatchway.core.actions import Action, Apply, ArmCapsule, Record
+from hatchway.core.plan import CanaryStage
+from hatchway.core.stage_jobs import jobs_of
+from hatchway.core.state import Authority, Effect, Run, Stage
+
+DEPLOY_BUDGET_S = 600.0
+MOST_TRIES = 3  # in one epoch, to bring the target to a raised share
+TRY_AGAIN_S = 5.0  # what a target that restarts needs
+ASK_AGAIN = frozenset({"stale", "no_capsule"})
+"""Refusals that something can be done about: new evidence, a new capsule."""
+
+
+def weight_of(plan: CanaryStage, step: int) -> int:
+    """The canary's share in a step, what is held back taken off; 100 after the last step."""
+    if step >= len(plan.steps):
+        return 100
+    return plan.steps[step].weight - plan.steps[step].hold_back
+
+
+def canary(
+    run: Run, stage: Stage, plan: CanaryStage, authority: Authority, now: float
+) -> tuple[Action, ...]:
+    """What the canary stage needs now."""
+    paused = authority.mode == "paused"
+    deploying = jobs_of(run, stage, plan.deploy, DEPLOY_BUDGET_S, now, paused=paused)
+    if deploying is not None:
+        return deploying
+    latest = list(run.effects.values())[-1] if run.effects else None
+    if latest is not None and latest.status == "intended":
+        return (Apply(run.id, latest),)
+    if latest is not None and latest.weight == 0 and latest.status != "fenced":
+        return _rolling_back(run, stage, latest)
+    back = rollback_to_intend(run, authority)
+    if back is not None:
+        return (Record((back,), back.by.name),)
+    if not run.capsule:
+        return (ArmCapsule(run.id),)
+    return _forward(run, stage, plan, authority, latest, now)
+
+
+def rollback_to_intend(run: Run, authority: Authority) -> ev.EffectIntended | None:
+    """The rollback that somebody permitted and that is not intended yet."""
+    allowed = permission.to_roll_back(run, authority)
+    if allowed is None:
+        return None
+    by, reason = allowed
+    back = [e for e in run.effects.values() if e.weight == 0]
+    if any(
+        e.status == "fenced" and e.epoch == authority.epoch and e.by.kind == by.kind for e in back
+    ):
+        return None  # the governor said no to them in this very epoch; it would say no again
+    return ev.EffectIntended(
+        run=run.id,
+        key=f"run-{run.id}.rollback.{len(back) + 1}",
+        step=run.step,
+        weight=0,
+        epoch=authority.epoch,
+        by=by,
+        reason=reason,
+    )
+
+
+def _rolling_back(run: Run, stage: Stage, effect: Effect) -> tuple[Action, ...]:
+    if effect.status != "verified":
+        # Tried until the target is there. In another epoch the governor says what became of it.
+        return (Apply(run.id, effect),)
+    why = f"rolled back by {effect.by.name}: {effect.reason}"
+    return (
+        Record(
+            (
+                ev.StageEnded(run=run.id, stage=stage.name, status="failed", why=why),
+                ev.RunEnded(run=run.id, outcome="rolled_back", why=why),
+            )
+        ),
+    )
+
+
+def _forward(
+    run: Run,
+    stage: Stage,
+    plan: CanaryStage,
+    authority: Authority,
+    latest: Effect | None,
+    now: float,
+) -> tuple[Action, ...]:
+    step = run.step + 1
+    if latest is not None and latest.step == step and latest.status == "verified":
+        events: list[ev.Event] = [ev.StepEntered(run=run.id, step=step, weight=latest.weight)]
+        if step >= len(plan.steps):
+            events.append(ev.StageEnded(run=run.id, stage=stage.name, status="passed"))
+        return (Record(tuple(events)),)
+    if authority.mode == "paused":
+        return ()
+    tries = [e for e in run.effects.values() if e.step == step and e.weight != 0]
+    trouble = _trouble([e for e in tries if e.epoch == authority.epoch], weight_of(plan, step))
+    held = run.hold is not None and run.hold.cause == "target"
+    if trouble:
+        return () if held else (Record((ev.RunHeld(run=run.id, cause="target", why=trouble),)),)
+    if held:
+        why = "control changed hands: the target is tried again"
+        return (Record((ev.RunResumed(run=run.id, why=why),)),)
+    allowed = permission.for_step(run, step, authority, now)
+    if allowed is None or (step > 0 and _worse(run)):
+        return ()
+    failed_at = tries[-1].at if tries and tries[-1].status == "diverged" else None
+    if failed_at is not None and permission.recent(failed_at, now, TRY_AGAIN_S):
+        return ()
+    by, reason = allowed
+    if authority.mode == "person":
+        by = ev.By("person", authority.holder)
+    intended = ev.EffectIntended(
+        run=run.id,
+        key=f"run-{run.id}.step{step}.{len(tries) + 1}",
+        step=step,
+        weight=weight_of(plan, step),
+        epoch=authority.epoch,
+        by=by,
+        reason=reason,
+    )
+    return (Record((intended,), by.name),)
+
+
+def _trouble(tries: list[Effect], weight: int) -> str:
+    """Why raising is given up in this epoch, in words; empty when it is not."""
+    refused = [e for e in tries if e.status == "fenced" and e.code not in ASK_AGAIN]
+    if refused:
+        return f"the governor refused {weight} %: {refused[-1].why}"
+    failed = [e for e in tries if e.status == "diverged" or e.code == "no_capsule"]
+    if len(failed) >= MOST_TRIES:
+        return f"the target did not take {weight} % in {len(failed)} tries: {failed[-1].why}"
+    return ""
+
+
+def _worse(run: Run) -> bool:
+    return run.verdict is not None and (run.verdict.word != "PASS" or run.verdict.action != "none")

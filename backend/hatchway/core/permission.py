@@ -1,0 +1,90 @@
+"""Who allowed what: a share is raised, and lowered, only on a permission that is in the journal."""
+
+from __future__ import annotations
+
+from hatchway.core import events as ev
+from hatchway.core.state import Authority, Item, Proposal, Run
+
+FRESH_S = 10.0  # an automatic promotion is only worth the evidence of this moment
+FRESH_YES_S = 60.0  # and a person's yes to one not much longer, should the backend have been away
+
+
+def recent(at: float, now: float, seconds: float) -> bool:
+    """Whether `at` is within `seconds` of `now`; a time far in the future has a wrong clock."""
+    return abs(now - at) <= seconds
+
+
+def to_roll_back(run: Run, authority: Authority) -> tuple[ev.By, str] | None:
+    """Who allowed a rollback in this step and epoch, and why; None when nobody did."""
+    for item in run.items.values():
+        if _valid(item, "rollback", run, authority):
+            return ev.By("person", item.by), "accepted the agent's recommendation"
+    if authority.mode == "agent" and run.mode == "act":
+        for proposal in run.proposals.values():
+            if _automatic(proposal, "rollback", run, authority):
+                return ev.By("agent", "agent"), proposal.why
+    return None
+
+
+def for_step(run: Run, step: int, authority: Authority, now: float) -> tuple[ev.By, str] | None:
+    """Who allowed `step`: the first is covered by the release's approval, each other by its own."""
+    if step == 0:
+        approved = [
+            i for i in run.items.values() if i.type == "approval" and i.status == "accepted"
+        ]
+        return (ev.By("person", approved[-1].by), "approved the release") if approved else None
+    for item in run.items.values():
+        if _valid(item, "promote", run, authority) and recent(item.closed_at, now, FRESH_YES_S):
+            return ev.By("person", item.by), "accepted the agent's recommendation"
+    if authority.mode == "agent" and run.mode == "act":
+        for proposal in run.proposals.values():
+            fresh = recent(proposal.at, now, FRESH_S)
+            if fresh and _automatic(proposal, "promote", run, authority):
+                return ev.By("agent", "agent"), proposal.why
+    return None
+
+
+def has_spoken(run: Run, capability: str, epoch: int, now: float) -> bool:
+    """Whether the agent's last word on `capability` in this step and epoch still stands."""
+    for proposal in run.proposals.values():
+        if (proposal.capability, proposal.step, proposal.epoch) != (capability, run.step, epoch):
+            continue
+        item = item_of(run, proposal)
+        if item is not None:
+            if item.status in ("open", "rejected"):
+                return True
+            if item.status == "accepted" and (
+                capability != "promote" or recent(item.closed_at, now, FRESH_YES_S)
+            ):
+                return True
+        elif (
+            capability != "promote"
+            or proposal.answer != "auto"
+            or recent(proposal.at, now, FRESH_S)
+        ):
+            return True
+    return False
+
+
+def item_of(run: Run, proposal: Proposal) -> Item | None:
+    """What a person was asked because of `proposal`."""
+    return run.items.get(f"{proposal.id}.item")
+
+
+def _valid(item: Item, capability: str, run: Run, authority: Authority) -> bool:
+    return (
+        item.type == "recommendation"
+        and item.capability == capability
+        and item.status == "accepted"
+        and item.step == run.step
+        and item.epoch == authority.epoch
+    )
+
+
+def _automatic(proposal: Proposal, capability: str, run: Run, authority: Authority) -> bool:
+    return (
+        proposal.capability == capability
+        and proposal.answer == "auto"
+        and proposal.step == run.step
+        and proposal.epoch == authority.epoch
+    )
