@@ -97,6 +97,9 @@ def launch(options: Options) -> Plant:
         children={},
     )
     where = str(directory)
+    # First what takes longest to load.
+    if not (options.headless or options.plane_only):
+        plant.children["dashboard"] = _dashboard(plant)
     if not options.plane_only:
         plant.start("backend", ["-m", "hatchway", "serve", "--dir", where])
         plant.start("governor", ["-S", "-m", "hatchway.governor", "--dir", where])
@@ -104,8 +107,6 @@ def launch(options: Options) -> Plant:
     arguments += ["--port", str(ports.front), "--metrics", str(ports.metrics)]
     arguments += ["--stable", str(ports.stable), "--canary", str(ports.canary)]
     plant.start("splitter", [*arguments, "--socket", str(directory / "splitter.sock")])
-    if not (options.headless or options.plane_only):
-        plant.children["dashboard"] = _dashboard(plant)
     state_directory.point_at(directory)
     return plant
 

@@ -134,6 +134,10 @@ class Job:
                 return living
 
 
+NICER = 5
+"""A stage's commands yield to what steers them: a stop must not wait for a compiler."""
+
+
 def become_command(spec: dict[str, Any], output: int, shim: int) -> None:
     """In the forked child: never returns."""
     try:
@@ -149,6 +153,7 @@ def become_command(spec: dict[str, Any], output: int, shim: int) -> None:
         os.dup2(output, 1)
         os.dup2(output, 2)
         os.chdir(spec["cwd"])
+        os.nice(NICER)
         os.execve("/bin/sh", ["/bin/sh", "-c", spec["command"]], spec["env"])  # noqa: S606
     except BaseException as e:
         os.write(2, f"hatchway: /bin/sh could not be started: {e}\n".encode())
