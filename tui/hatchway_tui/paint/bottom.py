@@ -68,7 +68,7 @@ def _card(
     if item.risk:
         extra.append(Piece(f"{item.risk}  ", RISK.get(item.risk, "warn"), True))
     if canvas.width >= 78 and item.undo:
-        extra += _undo(item, short=True)
+        extra += _undo(item)
     if canvas.width >= 78 and item.confidence is not None:
         extra.append(Piece(_sure(item)))
     while extra and sum(safe_text.width(safe_text.safe(each.text)) for each in extra) > end - x:
@@ -83,27 +83,25 @@ def _sure(item: ItemDoc) -> str:
     return f"agent {said}" if said else ""
 
 
-def _undo(item: ItemDoc, short: bool = False) -> list[Piece]:
-    good = item.undo.upper().startswith("YES")
-    text = item.undo.partition(":")[0] if short else item.undo
-    word, _, rest = text.partition(":")
-    tone = "ok" if good else "bad"
-    return [
-        Piece("undo safe ", "dim"),
-        Piece(f"{word}:" if rest else f"{word}  ", tone, True),
-        Piece(rest),
-    ]
+def _undo(item: ItemDoc) -> list[Piece]:
+    """Whether it can be undone, in a word; `_card_lines` has the rest of the sentence."""
+    word = item.undo.partition(":")[0]
+    good = word.upper().startswith("YES")
+    return [Piece("undo safe ", "dim"), Piece(f"{word}  ", "ok" if good else "bad", True)]
 
 
 def _card_lines(view: View, item: ItemDoc, width: int, marked: bool) -> list[tuple[Piece, ...]]:
     lines: list[tuple[Piece, ...]] = []
-    if width < 75 and item.undo:
-        lines.append(tuple(_undo(item)))
-    if width < 75 and item.confidence is not None:
-        lines.append((Piece(_sure(item)),))
-    facts = len(lines) if width < 75 else 2
-    fold = 2 if width < 75 else 1
-    lines += [(Piece(row),) for text in item.lines for row in safe_text.wrap(text, width, fold)]
+    told, fold = list(item.lines), 1
+    if width < 75:
+        sure = [Piece(_sure(item))] if item.confidence is not None else []
+        facts = [*(_undo(item) if item.undo else []), *sure]
+        lines += [tuple(facts)] if facts else []
+        told = [item.undo.partition(": ")[2], *told]
+        fold = 2
+    top = len(lines) if fold == 2 else 2
+    for text in filter(None, told):
+        lines += [(Piece(row),) for row in safe_text.wrap(words.briefly(text, width), width, fold)]
     why = why_not(view.model, view.rights, "accept", item.service, item)
     if why:
         lines.insert(0, (Piece(why, "warn"),))
@@ -112,7 +110,7 @@ def _card_lines(view: View, item: ItemDoc, width: int, marked: bool) -> list[tup
         for key, word in (("a", "accept"), ("x", "reject"), ("w", "why"), ("d", "changes")):
             hints += [Piece(key, "acc", True), Piece(f" {word}   ", "dim")]
         # the keys go last but above what does not fit
-        lines.insert(min(len(lines), facts), tuple(hints))
+        lines.insert(min(len(lines), top), tuple(hints))
     if item.default:
         default = item.default.removeprefix("no answer: ")
         lines.append((Piece(f"if nobody answers: {default}", "dim"),))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hatchway.edge.protocol import JobDoc, RunDoc, StageDoc, VerdictDoc, WhyLine
 from hatchway_tui.control import canary_weight, governor_answers, live
@@ -62,7 +63,9 @@ def story(view: View) -> Story:
     told = _going(view, run)
     if not live(model):
         heard = words.age(view.at - model.heard_at)
-        text = f"as heard {heard} ago; without the backend nothing new is decided"
+        text = (
+            f"as heard {heard} ago; nothing new is decided, and the governor pauses the agent soon"
+        )
         told = Story(told.word, told.tone, told.headline, told.why, text, told.sure)
     if view.control.mode == "paused":
         by = view.control.holder or "somebody"
@@ -117,10 +120,22 @@ def _ended(view: View, run: RunDoc) -> Story:
     if run.held:
         why.append(WhyLine("?" if run.outcome == "held" else "-", run.held))
     if run.verdict is not None and run.outcome != "failed":
-        why.append(WhyLine("+", f"judged {VERDICTS[run.verdict.verdict][0]}: {run.verdict.headline}"))  # fmt: skip
-        why += run.verdict.why
+        why += _judged(run.verdict)
     following = run.next or f"nothing waits; {run.weight} % on the canary"
+    if view.control.mode == "paused":
+        following = (
+            f"the agent stays PAUSED by {view.control.holder or 'somebody'} until g gives back"
+        )
     return Story(word, tone, sentences.get(run.outcome, f"Ended at {at}."), tuple(why), following)
+
+
+def _judged(verdict: VerdictDoc) -> list[WhyLine]:
+    word = VERDICTS[verdict.verdict][0]
+    first, rest = verdict.why[:1], list(verdict.why[1:])
+    if first and first[0].text.startswith(verdict.headline):
+        return [replace(first[0], text=f"{word}: {first[0].text}"), *rest]
+    sign: Literal["+", "-"] = "-" if verdict.verdict == "REGRESS" else "+"
+    return [WhyLine(sign, f"judged {word}: {verdict.headline}"), *verdict.why]
 
 
 def _failures(stage: StageDoc) -> list[WhyLine]:
@@ -161,7 +176,7 @@ def sure_words(confidence: float | None) -> str:
     """How sure somebody is: never all of it, and nothing when not at all."""
     if confidence is None or confidence < 0.005:
         return ""
-    return "over 99% sure" if confidence > 0.99 else f"{confidence:.0%} sure"
+    return ">99% sure" if confidence > 0.99 else f"{confidence:.0%} sure"
 
 
 def _headline(view: View, run: RunDoc, verdict: VerdictDoc) -> str:
