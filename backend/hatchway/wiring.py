@@ -50,9 +50,10 @@ def _only_one(directory: Path) -> Iterator[None]:
                 f"the backend with pid {lock.read().strip() or '?'} serves {directory} already. "
                 "Use that one; if it hangs, kill it (kill -9) and start again: nothing is lost."
             ) from None
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
+        with contextlib.suppress(OSError):  # a full disk: the lock is what counts, not its text
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n")
+            lock.flush()
         yield
 
 
@@ -83,11 +84,12 @@ async def _backend(
     try:
         live, hub, health = Live(), Hub(secrets.token_hex(8)), Health()
         ledger = Ledger(journal, lost)
+        ledger.appended = health.appended
         forges: dict[str, Forge] = {
             service.name: GitForge(directory / service.repo, directory / "work")
             for service in installation.services
         }
-        publisher = Publisher(hub, ledger, live, installation, clock)
+        publisher = Publisher(hub, ledger, live, installation, clock, health)
         await ledger.replay()
 
         follower = AuthorityFollower(ledger, target, live, services, clock)
@@ -97,7 +99,7 @@ async def _backend(
             brain=RulesBrain(),
             forges=forges,
             jobs=Jobs(ledger, live, runner, forges, directory),
-            weights=Weights(ledger, target, follower.read),
+            weights=Weights(ledger, target, follower.read, clock),
             policy=settings.policy,
             clock=clock,
         )
@@ -126,7 +128,7 @@ async def _backend(
                     metrics=ScrapeMetrics(service),
                     ledger=ledger,
                     live=live,
-                    conductor=conductor,
+                    agent=conductor.agent,
                     memory=directory / "judge",
                     clock=clock,
                 )

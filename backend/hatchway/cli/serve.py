@@ -50,7 +50,8 @@ async def _serve(directory: Path, settings: Settings, lifeline: int) -> int:
     try:
         async with backend(directory, settings, stop.set):
             pid = directory / "backend.pid"
-            pid.write_text(f"{os.getpid()}\n")
+            with contextlib.suppress(OSError):  # a full disk must not keep people from their screen
+                pid.write_text(f"{os.getpid()}\n")
             logging.getLogger("hatchway").info("serving from %s", directory)
             try:
                 await stop.wait()

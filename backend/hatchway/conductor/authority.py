@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 
 from hatchway.conductor.ledger import Ledger
@@ -16,6 +17,8 @@ from hatchway.core import events as ev
 from hatchway.core.state import State
 from hatchway.journal.port import Duplicate, JournalError
 from hatchway.targets.port import Standing, Target, TargetError
+
+log = logging.getLogger("hatchway.authority")
 
 READ_EVERY_S = 0.25
 LEASE_EVERY_S = 2.0
@@ -41,21 +44,33 @@ class AuthorityFollower:
 
     async def follow(self) -> None:
         """Run for ever."""
-        renewed = 0.0
+        renewed = float("-inf")
         loop = asyncio.get_running_loop()
         while True:
-            try:
-                if loop.time() - renewed >= LEASE_EVERY_S:
+            trouble = []
+            if loop.time() - renewed >= LEASE_EVERY_S:
+                try:
                     await self._target.renew_lease()
                     renewed = loop.time()
-                for service in self._services:
-                    await self.read(service)
-                self._trouble("")
-            except TargetError as error:
-                self._trouble(str(error))
-            except JournalError as error:
-                self._live.journal_trouble = str(error)
+                except TargetError as error:
+                    trouble.append(str(error))
+            for service in self._services:
+                trouble.append(await self._follow(service))
+            self._trouble(next(filter(None, trouble), ""))
             await asyncio.sleep(READ_EVERY_S)
+
+    async def _follow(self, service: str) -> str:
+        """One look; what is wrong with it, in words. One service is never blind for another's sake."""
+        try:
+            await self.read(service)
+        except TargetError as error:
+            return str(error)
+        except JournalError as error:
+            log.warning("what the governor did cannot be journaled yet: %s", error)
+        except Exception as error:
+            log.exception("the governor's word on %s was not understood", service)
+            return f"its word on {service} was not understood: {error}"
+        return ""
 
     async def read(self, service: str) -> Standing:
         """Read the governor's standing and journal what is new. TargetError, JournalError."""
@@ -64,24 +79,25 @@ class AuthorityFollower:
             before = self._live.standing.get(service)
             self._live.standing[service] = (standing, self._clock())
             known = self._ledger.state.authority_of(service)
-            if standing.spool > known.spool:
-                await self._merge(service, known.spool)
-            elif standing.epoch != known.epoch:
-                await self._adopt(standing)
             if before is None or _differs(before[0], standing):
                 self._live.changed()
+            if standing.spool > known.spool:
+                await self._merge(service, known.spool)
+            elif standing.spool < known.spool or standing.epoch != known.epoch:
+                await self._adopt(standing)
             return standing
 
     async def _merge(self, service: str, after: int) -> None:
         for event in await self._target.spool(service, after):
-            await self._journal(event, f"governor/{service}/{event.spool}")
+            # A governor that lost its state counts from 1 again: the number alone is not unique.
+            await self._journal(event, f"governor/{service}/{event.spool}/{event.epoch}/{event.at}")
 
     async def _adopt(self, standing: Standing) -> None:
         """The governor's epoch rules, also over a journal that is older than it."""
         known = self._ledger.state.authority_of(standing.service)
         event = ev.AuthorityChanged(
             service=standing.service,
-            spool=known.spool,
+            spool=min(known.spool, standing.spool),
             op="adopted",
             command="",
             by="hatchway",

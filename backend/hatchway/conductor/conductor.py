@@ -12,17 +12,18 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, assert_never
 
-from hatchway.brains.port import Brain, Sight, Situation
+from hatchway.brains.port import Brain
+from hatchway.conductor.act_first import ActFirst
+from hatchway.conductor.agent import Agent
 from hatchway.conductor.jobs import Jobs
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import Live
-from hatchway.conductor.proposals import facts_of, propose
 from hatchway.conductor.weights import Weights
+from hatchway.core import actions as act
 from hatchway.core import events as ev
-from hatchway.core import next as core_next
-from hatchway.core.plan import CanaryStage
+from hatchway.core.next import next_actions
 from hatchway.core.policy import Policy
-from hatchway.core.state import Run, State
+from hatchway.core.state import Effect, State
 from hatchway.forge.port import Forge, ForgeError
 from hatchway.journal.port import JournalError
 from hatchway.stages.release import request_release
@@ -31,8 +32,8 @@ from hatchway.targets.port import TargetError
 log = logging.getLogger("hatchway.conductor")
 
 LOOK_EVERY_S = 0.5  # at the state, when nothing has woken the conductor
-RETRY_S = 1.0
-BROKEN = ("failed", "timed_out", "lost")
+RETRY_S = 1.0  # before the same thing is begun again, whatever came of it
+MOST_RECORDS = 100  # in one look at one run
 
 
 class Conductor:
@@ -52,15 +53,18 @@ class Conductor:
     ) -> None:
         self._ledger = ledger
         self._live = live
-        self._brain = brain
         self._forges = forges
         self._jobs = jobs
         self._weights = weights
-        self._policy = policy
         self._clock = clock
+        self._first = ActFirst(ledger, weights, clock, self._overtake)
+        self.agent = Agent(
+            ledger=ledger, live=live, brain=brain, policy=policy, first=self._first, clock=clock
+        )
         self._wake = asyncio.Event()
         self._under_way: dict[str, asyncio.Task[None]] = {}
-        self._not_before: dict[str, float] = {}
+        self._raising: dict[str, str] = {}  # by run: the key of the raise that is under way
+        self._not_before: dict[str, float] = {}  # by key, on the loop's clock, which never jumps
         ledger.listen(lambda *_: self.wake())
 
     def wake(self) -> None:
@@ -74,26 +78,51 @@ class Conductor:
                 self._wake.clear()
                 for run in tuple(self._ledger.state.runs.values()):
                     if run.active:
-                        await self._advance(run.id, group)
+                        await self._look_after(run.id, run.service, group)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_EVERY_S):
                         await self._wake.wait()
 
+    async def _look_after(self, run_id: str, service: str, group: asyncio.TaskGroup) -> None:
+        """One run's trouble is its own: it is said, and the others go on."""
+        part = f"run {run_id}"
+        if service not in self._forges:
+            words = f"its service {service} is not in hatchway.yaml any more"
+            self._live.tell(part, words, run_id)
+            return
+        clock = asyncio.get_running_loop().time
+        if self._not_before.get(part, 0.0) > clock():
+            return
+        try:
+            await self._advance(run_id, group)
+        except (JournalError, TargetError) as error:
+            self._live.tell(part, str(error), run_id)
+        except Exception as error:
+            log.exception("run %s cannot be driven", run_id)
+            words = f"it cannot be driven: {type(error).__name__}: {error}"
+            self._live.tell(part, words, run_id)
+            self._not_before[part] = clock() + RETRY_S
+        else:
+            self._live.tell(part, "")
+
     async def _advance(self, run_id: str, group: asyncio.TaskGroup) -> None:
         """Journal what can be journaled, then see to what has to be under way."""
-        actions: tuple[core_next.Action, ...] = ()
-        while True:
+        if self._first.owes(run_id):
+            await self._first.settle(run_id)
+        elif self._ledger.trouble:
+            await self._first.roll_back(run_id, ())
+        actions: tuple[act.Action, ...] = ()
+        for _ in range(MOST_RECORDS):
             state = self._ledger.state
-            actions = core_next.next_actions(state, state.runs[run_id], self._clock())
-            records = [a for a in actions if isinstance(a, core_next.Record)]
+            actions = next_actions(state, state.runs[run_id], self._clock())
+            records = [a for a in actions if isinstance(a, act.Record)]
             if not records:
                 break
             try:
                 written = await self._record_next(run_id, records[0].actor)
-            except JournalError as error:
-                self._trouble(str(error))
-                return
-            self._trouble("")
+            except JournalError:
+                await self._first.roll_back(run_id, ())
+                raise
             if not written:
                 break
         for action in actions:
@@ -102,42 +131,42 @@ class Conductor:
     async def _record_next(self, run_id: str, actor: str) -> bool:
         def decide(state: State) -> Sequence[ev.Event]:
             # Asked again: something may have been journaled since the look above.
-            again = core_next.next_actions(state, state.runs[run_id], self._clock())
-            return [e for a in again if isinstance(a, core_next.Record) for e in a.events]
+            again = next_actions(state, state.runs[run_id], self._clock())
+            mine = [a for a in again if isinstance(a, act.Record) and a.actor == actor]
+            return [event for a in mine for event in a.events]
 
         epoch = self._ledger.state.authority_of(self._ledger.state.runs[run_id].service).epoch
         return bool(await self._ledger.record(decide, actor=actor, epoch=epoch))
 
-    def _trouble(self, words: str) -> None:
-        if words != self._live.journal_trouble:
-            self._live.journal_trouble = words
-            self._live.changed()
-
-    def _see_to(self, action: core_next.Action, group: asyncio.TaskGroup) -> None:
+    def _see_to(self, action: act.Action, group: asyncio.TaskGroup) -> None:
         match action:
-            case core_next.Record():
+            case act.Record():
                 pass
-            case core_next.RunJob():
-                self._start(group, action.key, lambda: self._jobs.run(action))
-            case core_next.CancelJob():
+            case act.RunJob():
+                self._start(group, action.run, action.key, lambda: self._jobs.run(action))
+            case act.CancelJob():
+                key, why = action.key, action.why
+                self._start(group, action.run, f"cancel {key}", lambda: self._jobs.cancel(key, why))
+            case act.GatherRelease():
                 self._start(
-                    group, f"cancel {action.key}", lambda: self._jobs.cancel(action.key, action.why)
+                    group, action.run, f"release {action.run}", lambda: self._gather(action)
                 )
-            case core_next.GatherRelease():
-                self._start(group, f"release {action.run}", lambda: self._gather(action))
-            case core_next.Ask():
-                self._start(group, f"ask {action.run} {action.topic}", lambda: self._ask(action))
-            case core_next.ArmCapsule():
-                self._start(group, f"arm {action.run}", lambda: self._weights.arm(action.run))
-            case core_next.Apply():
+            case act.Ask():
+                key = f"ask {action.run} {action.topic}"
+                self._start(group, action.run, key, lambda: self.agent.ask(action))
+            case act.ArmCapsule():
+                self._start(
+                    group, action.run, f"arm {action.run}", lambda: self._weights.arm(action.run)
+                )
+            case act.Apply():
+                effect = action.effect
+                if effect.weight > 0:
+                    self._raising[action.run] = effect.key
+                self._start(group, action.run, effect.key, lambda: self._apply(action.run, effect))
+            case act.ConfirmRollback():
                 self._start(
                     group,
-                    action.effect.key,
-                    lambda: self._weights.apply(action.run, action.effect),
-                )
-            case core_next.ConfirmRollback():
-                self._start(
-                    group,
+                    action.run,
                     f"confirm {action.run}",
                     lambda: self._weights.confirm_rollback(action.run),
                 )
@@ -147,34 +176,56 @@ class Conductor:
     def _start(
         self,
         group: asyncio.TaskGroup,
+        run: str,
         key: str,
         work: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
-        """Have `work` under way once; `next_actions` names it again until it is done."""
-        if key in self._under_way or self._not_before.get(key, 0.0) > self._clock():
+        """Have `work` under way once; `next_actions` names it again until it is done.
+
+        It is not begun again at once, also when it went well: what made no progress would spin.
+        """
+        clock = asyncio.get_running_loop().time
+        if key in self._under_way or self._not_before.get(key, 0.0) > clock():
             return
 
         async def guarded() -> None:
+            trouble = ""
             try:
                 await work()
             except (JournalError, TargetError) as error:
                 # Nothing is settled by a failure to tell: the action stays due and is tried again.
                 log.warning("%s: %s", key, error)
-                if isinstance(error, JournalError):
-                    self._trouble(str(error))
-                self._not_before[key] = self._clock() + RETRY_S
-            except Exception:
+                trouble = str(error)
+            except Exception as error:
                 log.exception("%s failed; trying again in %g s", key, RETRY_S)
-                self._not_before[key] = self._clock() + RETRY_S
+                trouble = f"{type(error).__name__}: {error}"
             finally:
+                self._not_before[key] = clock() + RETRY_S
                 del self._under_way[key]
                 self.wake()
+            self._live.tell(key, f"{key}: {trouble}; trying again" if trouble else "", run)
 
+        self._forget_old_keys(clock())
         self._under_way[key] = group.create_task(guarded(), name=key)
 
-    # --- the release request and the brain --------------------------------------------------------
+    def _forget_old_keys(self, now: float) -> None:
+        for key in [key for key, at in self._not_before.items() if at < now]:
+            del self._not_before[key]
 
-    async def _gather(self, action: core_next.GatherRelease) -> None:
+    async def _apply(self, run_id: str, effect: Effect) -> None:
+        if effect.weight == 0:
+            await self._overtake(run_id)
+        await self._weights.apply(run_id, effect)
+
+    async def _overtake(self, run_id: str) -> None:
+        """A rollback is never followed by the raise that it overtook."""
+        task = self._under_way.get(self._raising.pop(run_id, ""))
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def _gather(self, action: act.GatherRelease) -> None:
+        """Read what ships, and request the release; a repository that cannot answer fails it."""
         run = self._ledger.state.runs[action.run]
         event: ev.Event
         try:
@@ -187,119 +238,3 @@ class Conductor:
             return (event,) if now.active and not now.release_requested else ()
 
         await self._ledger.record(still, actor="agent")
-
-    async def _ask(self, action: core_next.Ask) -> None:
-        run = self._ledger.state.runs[action.run]
-        stage = next(s for s in run.stages if s.name == action.stage)
-        situation = Situation(
-            topic="failed" if action.topic == "failed" else "release",
-            run=run,
-            now=self._clock(),
-            stage=stage.name,
-            why=stage.why,
-            tail=next((j.tail for j in stage.jobs.values() if j.status in BROKEN), ()),
-        )
-        await self._consider(situation, data_at=None, stable_healthy=None)
-
-    async def look(self, run_id: str, sight: Sight, data_at: float) -> None:
-        """The judge looked at a run's canary. JournalError."""
-        run = self._ledger.state.runs[run_id]
-        stage = next((s for s in run.plan.stages if isinstance(s, CanaryStage)), None)
-        if stage is None or not run.active or not 0 <= run.step < len(stage.steps):
-            return
-        step = run.step
-        verdict = ev.VerdictChanged(
-            run=run.id,
-            step=step,
-            word=sight.word,
-            action=sight.action,
-            headline=sight.headline,
-            evidence=sight.evidence,
-            confidence=sight.confidence,
-        )
-
-        def changed(state: State) -> tuple[ev.Event, ...]:
-            current = state.runs[run_id]
-            if not current.active or current.step != step:
-                return ()
-            old = current.verdict
-            if old is not None and (old.word, old.action) == (sight.word, sight.action):
-                return ()
-            return (verdict,)
-
-        await self._ledger.record(changed, actor="judge")
-        now = self._clock()
-        plan = stage.steps[step]
-        monitor_s = plan.monitor_s / run.pace
-        situation = Situation(
-            topic="canary",
-            run=self._ledger.state.runs[run_id],
-            now=now,
-            stage=stage.name,
-            sight=sight,
-            monitored_s=now - run.step_since,
-            monitor_s=monitor_s,
-            max_s=monitor_s + plan.max_s,
-        )
-        await self._consider(situation, data_at=data_at, stable_healthy=sight.stable_healthy)
-        await self._hold(situation, sight)
-
-    async def _consider(
-        self, situation: Situation, *, data_at: float | None, stable_healthy: bool | None
-    ) -> None:
-        wishes = await self._brain.propose(situation)
-        run_id, step = situation.run.id, situation.run.step
-        for wish in wishes:
-
-            def decide(state: State, wish=wish) -> tuple[ev.Event, ...]:  # type: ignore[no-untyped-def]
-                run = state.runs[run_id]
-                if not run.active or run.step != step:
-                    return ()
-                now = self._clock()
-                read = self._live.standing.get(run.service)
-                facts = facts_of(
-                    state,
-                    run,
-                    now,
-                    control_read_at=read[1] if read else None,
-                    data_at=data_at,
-                    stable_healthy=stable_healthy,
-                    confidence=wish.confidence,
-                )
-                return propose(state, run, wish, facts, self._policy, self._brain.name, now)
-
-            await self._ledger.record(decide, actor="agent")
-
-    async def _hold(self, situation: Situation, sight: Sight) -> None:
-        """A hold is there while its cause is; what the target caused stays for a person."""
-        cause, why = _hold_cause(situation, sight)
-        run_id, step = situation.run.id, situation.run.step
-
-        def decide(state: State) -> tuple[ev.Event, ...]:
-            run = state.runs[run_id]
-            held = run.hold.cause if run.hold else None
-            if not run.active or run.step != step or held in ("target", cause):
-                return ()
-            if cause is None:
-                return (ev.RunResumed(run=run_id, why=sight.headline),)
-            return (ev.RunHeld(run=run_id, cause=cause, why=why),)
-
-        await self._ledger.record(decide, actor="hatchway")
-
-
-def _hold_cause(situation: Situation, sight: Sight) -> tuple[ev.HoldCause | None, str]:
-    if sight.word == "NO_DATA":
-        return "no_data", sight.headline
-    if sight.action != "none":
-        return "evidence", sight.headline
-    if sight.stable_healthy is False:
-        return "stable_unhealthy", "stable itself is not healthy"
-    if sight.word != "PASS" and situation.monitored_s > situation.max_s:
-        return "unsure", f"no clear answer after {situation.monitored_s:.0f} s"
-    return None, ""
-
-
-def active_canary(run: Run) -> bool:
-    """Whether the run is in a canary step that is monitored."""
-    stage = next((s for s in run.plan.stages if isinstance(s, CanaryStage)), None)
-    return run.active and stage is not None and 0 <= run.step < len(stage.steps)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import Live
 from hatchway.core import events as ev
-from hatchway.core.next import RunJob
+from hatchway.core.actions import RunJob
 from hatchway.core.state import State
 from hatchway.forge.port import Forge, ForgeError
-from hatchway.runners.port import JobResult, JobSpec, Runner
+from hatchway.runners.port import JobResult, JobSpec, Runner, RunnerError
 
 TAIL = 6
+TRIES = 3  # to start a job or to follow it, before it counts as failed
+TRY_AGAIN_S = 1.0
 
 
 class Jobs:
@@ -38,9 +42,8 @@ class Jobs:
         run = self._ledger.state.runs[action.run]
         try:
             checkout = await self._forges[run.service].checkout(run.commit)
-        except ForgeError as error:
-            result = JobResult(status="failed", exit_code=None, seconds=0.0, why=str(error))
-            await self._ended(action, result)
+        except (ForgeError, OSError) as error:
+            await self._ended(action, _failed(str(error)))
             return
         spec = JobSpec(
             key=action.key,
@@ -57,10 +60,27 @@ class Jobs:
                 "HATCHWAY_PACE": f"{run.pace:g}",
             },
         )
-        await self._runner.start(spec)
-        async for line in self._runner.output(action.key):
-            self._live.say(run.id, action.job.name, line)
-        await self._ended(action, await self._runner.wait(action.key))
+        await self._ended(action, await self._result(action, spec))
+
+    async def _result(self, action: RunJob, spec: JobSpec) -> JobResult:
+        """Start or adopt the job and follow it. What the runner cannot do fails the job, visibly."""
+        printed = False
+        for attempt in range(1, TRIES + 1):
+            again = printed  # output comes from its beginning once more
+            try:
+                await self._runner.start(spec)
+                async for line in self._runner.output(action.key):
+                    if not again:
+                        self._live.say(action.run, action.job.name, line)
+                        printed = True
+                return await self._runner.wait(action.key)
+            except (RunnerError, OSError) as error:
+                why = str(error)
+            self._live.say(action.run, action.job.name, f"[try {attempt} of {TRIES}: {why}]")
+            await asyncio.sleep(TRY_AGAIN_S)
+        with contextlib.suppress(RunnerError, OSError):
+            await self._runner.cancel(action.key, why)  # it must not run after it was called failed
+        return _failed(f"the runner could not run it: {why}")
 
     async def cancel(self, key: str, why: str) -> None:
         """Stop a job; `run` journals how it ended."""
@@ -87,3 +107,7 @@ class Jobs:
             return (ended,) if open_ else ()
 
         await self._ledger.record(still_running, actor="runner")
+
+
+def _failed(why: str) -> JobResult:
+    return JobResult(status="failed", exit_code=None, seconds=0.0, why=why)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 
 from hatchway.core import events as ev
 from hatchway.core.evolve import evolve
 from hatchway.core.state import State
 from hatchway.journal.chain import Verifier
-from hatchway.journal.port import Conflict, Draft, Fenced, Journal, Record
+from hatchway.journal.port import Conflict, Damaged, Draft, Fenced, Journal, Record, Unwritable
+
+log = logging.getLogger("hatchway.ledger")
+
+TROUBLE_S = 60.0
+"""What nothing has complained about for this long is no trouble any more, in seconds."""
 
 Listener = Callable[[Record, ev.Event | ev.Unknown, State], None]
 
@@ -26,6 +32,16 @@ class Ledger:
         self.state = State()
         self.verified_to = 0  # records up to here follow from each other, checked by this process
         self.broken = ""  # the first that does not, in words
+        self.appended: Callable[[float], None] = lambda seconds: None  # told of each append
+        self._trouble: tuple[float, str] | None = None
+
+    @property
+    def trouble(self) -> str:
+        """Why the journal does not write now, in words; empty when it does."""
+        if self._trouble is None:
+            return ""
+        since, words = self._trouble
+        return words if asyncio.get_running_loop().time() - since < TROUBLE_S else ""
 
     def listen(self, listener: Listener) -> None:
         """Call `listener(record, event, state)` for every event from now on, also replayed ones."""
@@ -53,14 +69,27 @@ class Ledger:
         """
         async with self._turn:
             try:
-                return await self._append(decide(self.state), actor, idem, epoch)
-            except Conflict:
-                # An append whose outcome was not known was written after all.
-                await self.replay()
-                return await self._append(decide(self.state), actor, idem, epoch)
-            except Fenced:
+                return await self._decide_and_append(decide, actor, idem, epoch)
+            except Fenced as error:
+                self._complain(error)
                 self._lost()
                 raise
+            except (Unwritable, Damaged) as error:
+                self._complain(error)
+                raise
+
+    async def _decide_and_append(
+        self, decide: Callable[[State], Sequence[ev.Event]], actor: str, idem: str, epoch: int
+    ) -> list[Record]:
+        try:
+            return await self._append(decide(self.state), actor, idem, epoch)
+        except Conflict:
+            # An append whose outcome was not known was written after all.
+            await self.replay()
+            return await self._append(decide(self.state), actor, idem, epoch)
+
+    def _complain(self, error: Exception) -> None:
+        self._trouble = asyncio.get_running_loop().time(), str(error)
 
     async def _append(
         self, events: Sequence[ev.Event], actor: str, idem: str, epoch: int
@@ -79,7 +108,11 @@ class Ledger:
             )
             for i, event in enumerate(events)
         ]
+        clock = asyncio.get_running_loop().time
+        began = clock()
         records = await self._journal.append(drafts, expect_head=self.state.seq)
+        self.appended(clock() - began)
+        self._trouble = None
         for record in records:
             self._take(record)
         return records
@@ -94,4 +127,8 @@ class Ledger:
         event = ev.decode(record.kind, record.payload)
         self.state = evolve(self.state, event, seq=record.seq, at=record.at, idem=record.idem)
         for listener in self._listeners:
-            listener(record, event, self.state)
+            try:
+                listener(record, event, self.state)
+            except Exception:
+                # The event is in the journal and counts, whatever somebody who looks on makes of it.
+                log.exception("a listener failed at event %d", record.seq)

@@ -40,13 +40,20 @@ class Watched(Struct):
     forecast_s: float | None = None
 
 
+class Trouble(Struct, frozen=True):
+    """What fails and is tried again, in words; `run` is empty when it is not about one run."""
+
+    words: str
+    run: str = ""
+
+
 class Live:
     """Mutable, of this process only; `changed` is called after each change."""
 
     def __init__(self) -> None:
         self.standing: dict[str, tuple[Standing, float]] = {}
         self.governor_trouble = ""
-        self.journal_trouble = ""
+        self.trouble: dict[str, Trouble] = {}  # by the part that has it
         self.watched: dict[str, Watched] = {}
         self.log: dict[str, deque[tuple[str, str]]] = {}
         self.changed: Callable[[], None] = lambda: None
@@ -54,6 +61,21 @@ class Live:
     def watch(self, run: str) -> Watched:
         """The newest look of `run`, made when there is none."""
         return self.watched.setdefault(run, Watched())
+
+    def tell(self, part: str, words: str, run: str = "") -> None:
+        """Say that `part` fails and is tried again; empty words when it does not any more."""
+        known = self.trouble.get(part)
+        if words == (known.words if known else ""):
+            return
+        if words:
+            self.trouble[part] = Trouble(words, run)
+        else:
+            del self.trouble[part]
+        self.changed()
+
+    def trouble_of(self, run: str) -> str:
+        """What stands in the way of a run, its own or everybody's, in words."""
+        return "; ".join(t.words for t in self.trouble.values() if t.run in ("", run))
 
     def say(self, run: str, job: str, line: str) -> None:
         """Keep a line that a job printed."""

@@ -3,20 +3,77 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from hatchway.brains.port import Wish
+from hatchway.brains.port import Situation, Wish
 from hatchway.core import events as ev
 from hatchway.core.facts import Fact, Facts, Known, Missing
-from hatchway.core.next import has_spoken
+from hatchway.core.permission import has_spoken, item_of
 from hatchway.core.policy import Policy, answer
-from hatchway.core.state import Run, State
+from hatchway.core.state import Item, Run, State
 
 ASK_FOR_S = 1800.0
 ROLLBACK_WINDOW_S = 24 * 3600.0
 WRITES = frozenset({"promote", "rollback"})
+MAY_WISH: Mapping[str, frozenset[str]] = {
+    "failed": frozenset({"block_deploy", "hold", "page"}),
+    "release": frozenset({"open_release", "hold", "page"}),
+    "canary": frozenset({"promote", "rollback", "hold", "page"}),
+}
+"""What makes sense about each topic; a wish for anything else is not understood."""
+
+
+def nonsense(wish: object, situation: Situation) -> str:
+    """Why a brain's wish is not even put to the policy, in words; empty when it is.
+
+    A brain may word things and be more careful than the judge. It cannot turn a verdict that is not
+    PASS into a promotion, or shorten the monitoring.
+    """
+    if not isinstance(wish, Wish):
+        return f"a {type(wish).__name__} is no wish"
+    try:
+        msgspec.convert(msgspec.to_builtins(wish), Wish)
+    except (msgspec.ValidationError, TypeError, ValueError) as error:
+        return f"the wish is malformed: {error}"
+    if wish.capability not in MAY_WISH[situation.topic]:
+        return f"{wish.capability} is no answer to the topic {situation.topic}"
+    if not 0.0 <= wish.confidence <= 1.0:
+        return f"a confidence of {wish.confidence} is not between 0 and 1"
+    if wish.capability == "promote":
+        sight = situation.sight
+        if sight is None or sight.word != "PASS" or sight.action != "none":
+            return "it would promote without the verdict PASS"
+        if situation.monitored_s < situation.monitor_s:
+            return "it would promote before the monitoring has ended"
+    return ""
+
+
+def without_brain(situation: Situation) -> tuple[Wish, ...]:
+    """What stands when the brain is absent or talks nonsense: the deterministic verdict."""
+    sight = situation.sight
+    if situation.topic == "failed":
+        why = f"{situation.stage}: {situation.why}"
+        return (_plain("block_deploy", f"{situation.stage} failed", why, situation.now),)
+    if situation.topic == "release":
+        why = "every stage before the release has passed"
+        return (_plain("open_release", f"{situation.run.to_version} is ready", why, situation.now),)
+    if sight is not None and sight.word == "REGRESS" and sight.action == "rollback":
+        return (
+            Wish(
+                capability="rollback",
+                confidence=sight.confidence,
+                headline=sight.headline,
+                evidence=sight.evidence,
+            ),
+        )
+    return ()
+
+
+def _plain(capability: ev.Capability, headline: str, why: str, now: float) -> Wish:
+    evidence = (ev.Evidence("E1", "?", why, "pipeline", now),)
+    return Wish(capability=capability, confidence=1.0, headline=headline, evidence=evidence)
 
 
 def digest(evidence: Sequence[ev.Evidence]) -> str:
@@ -29,18 +86,21 @@ def facts_of(
     run: Run,
     now: float,
     *,
-    control_read_at: float | None,
+    control: tuple[str, float] | None,
     data_at: float | None,
     stable_healthy: bool | None,
     confidence: float,
 ) -> Facts:
-    """The facts that a policy may ask about, each with its age. Times in seconds since 1970."""
+    """The facts that a policy may ask about, each with its age. Times in seconds since 1970.
+
+    `control` is the mode that the governor said, and when it did.
+    """
     verdict: Fact = Missing("judge", "no verdict in this step yet")
     if run.verdict is not None:
         verdict = Known(run.verdict.word, data_at or run.verdict.at, "judge")
-    control: Fact = Missing("governor", "it does not answer")
-    if control_read_at is not None:
-        control = Known(state.authority_of(run.service).mode, control_read_at, "governor")
+    in_control: Fact = Missing("governor", "it does not answer")
+    if control is not None:
+        in_control = Known(control[0], control[1], "governor")
     healthy: Fact = Missing("judge", "stable was not seen")
     if stable_healthy is not None and data_at is not None:
         healthy = Known(stable_healthy, data_at, "judge")
@@ -54,7 +114,7 @@ def facts_of(
         confidence=Known(confidence, now, "brain"),
         data=data,
         stable_healthy=healthy,
-        control=control,
+        control=in_control,
         automatic_rollbacks=Known(recent, now, "journal"),
         risk=Known(run.risk, now, "repository"),
     )
@@ -63,11 +123,26 @@ def facts_of(
 def propose(
     state: State, run: Run, wish: Wish, facts: Facts, policy: Policy, brain: str, now: float
 ) -> tuple[ev.Event, ...]:
-    """The events of one wish; none when the agent has already said so in this step and epoch."""
+    """The events of one wish; none when the agent has already said so in this step and epoch.
+
+    What a person was only asked because a fact was missing for a moment is done by the agent when
+    policy allows it after all.
+    """
     epoch = state.authority_of(run.service).epoch
-    if has_spoken(run, wish.capability, epoch, now):
-        return ()
+    if wish.capability == "promote" and run.hold is not None and run.hold.cause == "target":
+        return ()  # the target does not take it: saying so again and again changes nothing
     said = answer(policy, run.environment, wish.capability, facts, run.mode, now)
+    closed: tuple[ev.Event, ...] = ()
+    if has_spoken(run, wish.capability, epoch, now):
+        asked = _asked(run, wish.capability, epoch)
+        if asked is None or said.answer != "auto":
+            return ()
+        why = "policy allows it by now"
+        closed = (
+            ev.ItemClosed(
+                run=run.id, item=asked.id, status="superseded", by="hatchway", reason=why
+            ),
+        )
     proposal = f"run-{run.id}.proposal.{len(run.proposals) + 1}"
     made = ev.ProposalMade(
         run=run.id,
@@ -85,7 +160,7 @@ def propose(
         why=said.why,
     )
     if said.answer != "ask" or wish.capability not in WRITES:
-        return (made,)
+        return (*closed, made)
     opened = ev.ItemOpened(
         run=run.id,
         item=f"{proposal}.item",
@@ -105,3 +180,13 @@ def propose(
         },
     )
     return (made, opened)
+
+
+def _asked(run: Run, capability: str, epoch: int) -> Item | None:
+    """The open question about `capability` in this step and epoch."""
+    for proposal in run.proposals.values():
+        item = item_of(run, proposal)
+        here = (proposal.capability, proposal.step, proposal.epoch) == (capability, run.step, epoch)
+        if here and item is not None and item.status == "open":
+            return item
+    return None

@@ -13,11 +13,11 @@ import msgspec
 from msgspec import Struct
 
 from hatchway.brains.port import Sight
-from hatchway.conductor.conductor import Conductor
+from hatchway.conductor.agent import Agent
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import KEPT_POINTS, Live, Reading
+from hatchway.core.canary import weight_of
 from hatchway.core.events import Evidence
-from hatchway.core.next import weight_of
 from hatchway.core.plan import CanaryStage, MetricSpec, ServiceSpec
 from hatchway.core.state import Run
 from hatchway.journal.port import JournalError
@@ -25,11 +25,15 @@ from hatchway.judge import JudgeConfig, JudgeState, Verdict, judge, new, raised
 from hatchway.metrics.levels import Level, Levels, levels
 from hatchway.metrics.port import Metrics
 from hatchway.metrics.window import Window, look
+from hatchway.targets.port import TargetError
 
 log = logging.getLogger("hatchway.watch")
 
 FRESH_S = 5.0
 """Data older than this are shown as stale, in seconds."""
+
+BLIND_S = 10.0
+"""After so long without a look that counts, in seconds, the verdict is that there is none."""
 
 
 class Memory(Struct, frozen=True):
@@ -54,7 +58,7 @@ class CanaryWatch:
         metrics: Metrics,
         ledger: Ledger,
         live: Live,
-        conductor: Conductor,
+        agent: Agent,
         memory: Path,
         clock: Callable[[], float],
     ) -> None:
@@ -63,7 +67,7 @@ class CanaryWatch:
         self._metrics = metrics
         self._ledger = ledger
         self._live = live
-        self._conductor = conductor
+        self._agent = agent
         self._path = memory / f"{service.name}.msgpack"
         self._clock = clock
         self._config = JudgeConfig(metrics=service.metrics)
@@ -71,6 +75,7 @@ class CanaryWatch:
         self._window = Window()
         self._levels = Levels()
         self._of: tuple[str, int] = ("", -1)  # run and step that the evidence is about
+        self._judged: tuple[tuple[str, int], float] = ("", -1), 0.0  # what, and when (loop's clock)
 
     async def run(self) -> None:
         """Look every `scrape_s` seconds for ever, while something is being released."""
@@ -80,15 +85,48 @@ class CanaryWatch:
         while True:
             run = self._ledger.state.active_run(self._service.name)
             if run is not None:
-                try:
-                    await self._look(run)
-                except JournalError as error:
-                    self._live.journal_trouble = str(error)
-                except Exception:
-                    # A look that failed is no look: nothing is promoted without one.
-                    log.exception("a look at %s failed", self._service.name)
+                await self._try_to_look(run)
             due = max(due + self._service.scrape_s, loop.time())
             await asyncio.sleep(due - loop.time())
+
+    async def _try_to_look(self, run: Run) -> None:
+        part = f"looking at {self._service.name}"
+        try:
+            await self._look(run)
+            self._live.tell(part, "")
+        except (JournalError, TargetError) as error:
+            log.warning("a look at %s could not be journaled: %s", self._service.name, error)
+        except Exception as error:
+            # A look that failed is no look: nothing is promoted without one. What the judge
+            # remembers may be the cause (the metrics in hatchway.yaml changed), so it starts anew.
+            log.exception("a look at %s failed", self._service.name)
+            why = f"{type(error).__name__}: {error}"
+            self._live.tell(part, why)
+            self._judge, self._window, self._of = new(self._config), Window(), ("", -1)
+            await self._say_blind(run, f"the metrics cannot be judged: {why}")
+
+    async def _say_blind(self, run: Run, why: str) -> None:
+        """Without a look that counts for a while, an old verdict does not stand for ever."""
+        now = asyncio.get_running_loop().time()
+        if self._judged[0] != (run.id, run.step):
+            self._judged = (run.id, run.step), now
+        blind = now - self._judged[1]
+        if blind < BLIND_S or _step_plan(run) is None:
+            return
+        sight = Sight(
+            word="NO_DATA",
+            action="hold",
+            headline=why,
+            evidence=(Evidence("E1", "?", why, "hatchway", self._clock()),),
+            confidence=1.0,
+            stable_healthy=None,
+            blind_for_s=blind,
+            forecast_s=None,
+        )
+        try:
+            await self._agent.look(run.id, sight, self._clock())
+        except (JournalError, TargetError) as error:
+            log.warning("that %s is not watched could not be journaled: %s", run.service, error)
 
     async def _look(self, run: Run) -> None:
         now = self._clock()
@@ -111,7 +149,12 @@ class CanaryWatch:
             self._keep()
         self._show(run, shown, verdict, now)
         if verdict is not None:
-            await self._conductor.look(run.id, _sight(verdict, self._specs, now), now)
+            self._judged = (run.id, run.step), asyncio.get_running_loop().time()
+            await self._agent.look(run.id, _sight(verdict, self._specs, now), now)
+        elif plan is not None and not _changing(run):
+            is_now = "cannot be read" if observed is None else f"is {observed} %"
+            wanted = weight_of(plan, run.step)
+            await self._say_blind(run, f"the canary's share {is_now}, this step is {wanted} %")
 
     def _observed(self) -> int | None:
         standing = self._live.standing.get(self._service.name)
@@ -183,6 +226,14 @@ class CanaryWatch:
 def _step_plan(run: Run) -> CanaryStage | None:
     plan = next((s for s in run.plan.stages if isinstance(s, CanaryStage)), None)
     return plan if plan is not None and 0 <= run.step < len(plan.steps) else None
+
+
+def _changing(run: Run) -> bool:
+    """Whether the share is on its way to another value."""
+    return run.rollback_from != 0 or any(
+        e.status == "intended" or (e.weight == 0 and e.status == "diverged")
+        for e in run.effects.values()
+    )
 
 
 def _says(spec: MetricSpec, level: Level, word: str, now: float) -> str:

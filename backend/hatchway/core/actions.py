@@ -34,6 +34,7 @@ class RunJob(Struct, frozen=True):
 class CancelJob(Struct, frozen=True):
     """Stop a job whose stage has failed anyway."""
 
+    run: str
     key: str
     why: str
 

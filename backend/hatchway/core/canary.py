@@ -36,13 +36,13 @@ def canary(
     if deploying is not None:
         return deploying
     latest = list(run.effects.values())[-1] if run.effects else None
-    if latest is not None and latest.status == "intended":
-        return (Apply(run.id, latest),)
     if latest is not None and latest.weight == 0 and latest.status != "fenced":
         return _rolling_back(run, stage, latest)
     back = rollback_to_intend(run, authority)
     if back is not None:
-        return (Record((back,), back.by.name),)
+        return (Record((*_overtaken(run, latest), back), back.by.name),)
+    if latest is not None and latest.status == "intended":
+        return (Apply(run.id, latest),)
     if not run.capsule:
         return (ArmCapsule(run.id),)
     return _forward(run, stage, plan, authority, latest, now)
@@ -68,6 +68,14 @@ def rollback_to_intend(run: Run, authority: Authority) -> ev.EffectIntended | No
         by=by,
         reason=reason,
     )
+
+
+def _overtaken(run: Run, latest: Effect | None) -> tuple[ev.Event, ...]:
+    """A raise that is still under way does not hold a rollback up."""
+    if latest is None or latest.status != "intended":
+        return ()
+    why = "a rollback overtook it"
+    return (ev.EffectFenced(run=run.id, key=latest.key, code="overtaken", why=why),)
 
 
 def _rolling_back(run: Run, stage: Stage, effect: Effect) -> tuple[Action, ...]:

@@ -64,7 +64,7 @@ def _after_a_broken_job(
             for p, j in running
             for action in (
                 RunJob(run.id, stage.name, p, j.attempt, left),
-                CancelJob(job_key(run.id, stage.name, p.name, j.attempt), why),
+                CancelJob(run.id, job_key(run.id, stage.name, p.name, j.attempt), why),
             )
         )
     ended = ev.StageEnded(run=run.id, stage=stage.name, status="failed", why=why)

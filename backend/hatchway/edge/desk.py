@@ -10,6 +10,8 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 
+import msgspec
+
 from hatchway.conductor.authority import AuthorityFollower
 from hatchway.conductor.ledger import Ledger
 from hatchway.core import commands as cmd
@@ -56,9 +58,11 @@ class Desk:
 
     async def command(self, command: Command, who: Identity) -> Answer:
         """Stops, giving back, yes and no."""
-        known = self._ledger.state.answers.get(command.id)
+        known = self._known(command.id, command.kind)
         if known is not None:
-            return _answer(command.id, known)
+            return known
+        if command.kind not in STOPS and command.id in self._ledger.state.answers:
+            return _reused(command.id)
         if command.kind in ("accept", "reject"):
             return await self._close_item(command, who)
         service = self._service(command.service)
@@ -70,16 +74,20 @@ class Desk:
 
     async def start(self, request: StartRequest, who: Identity) -> Answer:
         """Start a run of a service's pipeline."""
-        known = self._ledger.state.answers.get(request.id)
+        known = self._known(request.id, "start")
         if known is not None:
-            return _answer(request.id, known)
+            return known
+        if request.id in self._ledger.state.answers:
+            return _reused(request.id)
         service = self._service(request.service)
         if service is None:
             return self._no_such_service(request.id, request.service)
         forge = self._forges[service]
         try:
             commit = await forge.resolve(request.commit or "HEAD")
-            base = await forge.resolve(request.base or self._live_commit(service) or f"{commit}~1")
+            base = await forge.resolve(
+                request.base or self._ledger.state.live_commit(service) or f"{commit}~1"
+            )
             versions = await forge.version(base), await forge.version(commit)
         except ForgeError as error:
             refused = Refused("no_such_commit", str(error), "Name a commit of the repository.")
@@ -117,8 +125,8 @@ class Desk:
             return WireRefused(
                 command.id,
                 "governor",
-                f"{error}. Nothing was changed by this command.",
-                "Use the governor's host: hatchway " + op + " --direct.",
+                f"{error}. Whether it was done is not known.",
+                f"Do it on the governor's host: hatchway {op} --direct. Twice does no harm.",
             )
         try:
             async with asyncio.timeout(JOURNALED_WITHIN_S):
@@ -127,10 +135,7 @@ class Desk:
             return Ack(
                 command.id, 0, f"{said.rstrip('.')}; not in the journal yet, the governor has it"
             )
-        known = self._ledger.state.answers.get(command.id)
-        if known is None:
-            return Ack(command.id, self._ledger.state.seq, said)
-        return _answer(command.id, known)
+        return self._known(command.id, op) or Ack(command.id, self._ledger.state.seq, said)
 
     async def _release(self, command: Command, service: str, who: Identity) -> Answer:
         release = cmd.Release(
@@ -158,7 +163,30 @@ class Desk:
             )
         else:
             asked = cmd.Reject(id=command.id, by=who.name, item=command.item, reason=command.reason)
-        return await self._decide(asked, who.name, f"{command.kind} {command.item}")
+        service = self._rolls_back(asked) if self._ledger.trouble else ""
+        if not service:
+            answer = await self._decide(asked, who.name, f"{command.kind} {command.item}")
+            if isinstance(answer, Ack) or answer.code != "journal":
+                return answer
+            service = self._rolls_back(asked)
+            if not service:
+                return answer
+        # Going back removes risk: it does not wait for a journal. The governor's spool has it, and
+        # is merged when the journal writes again.
+        reason = f"accepted {command.item} while the journal could not write"
+        rollback = msgspec.structs.replace(command, kind="rollback", reason=reason)
+        return await self._at_governor(rollback, service, who)
+
+    def _rolls_back(self, asked: cmd.Accept | cmd.Reject) -> str:
+        """The service that this yes would roll back; empty when it would not, or is refused."""
+        state = self._ledger.state
+        if isinstance(asked, cmd.Accept):
+            for run in state.runs.values():
+                item = run.items.get(asked.item)
+                if item is not None and item.capability == "rollback":
+                    outcome = decide(state, asked, self._clock())
+                    return run.service if isinstance(outcome, Accepted) else ""
+        return ""
 
     async def _decide(
         self, command: cmd.StartRun | cmd.Accept | cmd.Reject, by: str, what: str
@@ -206,6 +234,13 @@ class Desk:
             await self._ledger.record(once, actor=by, idem=id)
         return WireRefused(id, refused.code, refused.why, refused.todo)
 
+    def _known(self, id: str, verb: str) -> Answer | None:
+        """The answer that this very command got before."""
+        known = self._ledger.state.answers.get(id)
+        if known is None or known.what not in _SAME.get(verb, (verb,)):
+            return None
+        return _answer(id, known)
+
     # --- names ------------------------------------------------------------------------------------
 
     def _service(self, name: str) -> str | None:
@@ -220,11 +255,13 @@ class Desk:
             id, "no_such_service", f"No service is called {name!r}.", f"Say one of: {names}."
         )
 
-    def _live_commit(self, service: str) -> str:
-        """The commit that was promoted last, or empty."""
-        runs = self._ledger.state.runs.values()
-        promoted = [r for r in runs if r.service == service and r.outcome == "promoted"]
-        return promoted[-1].commit if promoted else ""
+
+_SAME = {"accept": ("accept", "rollback")}  # see `_close_item`
+
+
+def _reused(id: str) -> WireRefused:
+    why = "This id was used for another command before; nothing was changed."
+    return WireRefused(id, "id_reused", why, "Send it again with a new id.")
 
 
 def _answer(id: str, known: Answered) -> Answer:

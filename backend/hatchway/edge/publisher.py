@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import Live
@@ -13,9 +16,13 @@ from hatchway.core.plan import Installation
 from hatchway.core.state import Run, State
 from hatchway.edge import protocol as p
 from hatchway.edge import views
+from hatchway.edge.health import Health
 from hatchway.edge.hub import Hub
+from hatchway.edge.waiting import needs_doc
 from hatchway.edge.words import line_of
 from hatchway.journal.port import Record
+
+log = logging.getLogger("hatchway.publisher")
 
 SOON_S = 0.02  # what comes within this is published together
 TICK_S = 1.0
@@ -25,7 +32,10 @@ AUDIT_LINES = 50
 
 
 class Publisher:
-    """One per backend; belongs to the event loop."""
+    """One per backend; belongs to the event loop.
+
+    A document that cannot be made is left as it was and said so; it never takes the others along.
+    """
 
     def __init__(
         self,
@@ -34,12 +44,15 @@ class Publisher:
         live: Live,
         installation: Installation,
         clock: Callable[[], float],
+        health: Health,
     ) -> None:
         self._hub = hub
         self._ledger = ledger
         self._live = live
         self._installation = installation
         self._clock = clock
+        self._health = health
+        self._unshown: dict[str, str] = {}  # by document: why it cannot be shown
         self._started_at = clock()
         self._audit: deque[p.AuditLine] = deque(maxlen=AUDIT_LINES)
         self._soon: asyncio.TimerHandle | None = None
@@ -77,19 +90,44 @@ class Publisher:
         state = self._ledger.state
         # Control first: it is what a person must never see late.
         for service in self._installation.services:
-            self._hub.publish(
-                f"authority/{service.name}", views.authority_doc(state, self._live, service.name)
-            )
-        self._hub.publish("needs-you", views.needs_doc(state))
-        self._hub.publish("system", self._system(state))
+            name = service.name
+            self._show(f"authority/{name}", partial(views.authority_doc, state, self._live, name))
+        self._show("needs-you", lambda: needs_doc(state))
         runs = self._runs(state)
         for run in runs:
             self._publish_run(state, run)
         for gone in self._shown - {run.id for run in runs}:
             for kind in ("run", "metrics", "history", "log"):
                 self._hub.remove(f"{kind}/{gone}")
+                self._unshown.pop(f"{kind}/{gone}", None)
         self._shown = {run.id for run in runs}
-        self._hub.publish("audit/tail", p.AuditDoc(tuple(self._audit), self._ledger.verified_to))
+        self._show("audit/tail", lambda: p.AuditDoc(tuple(self._audit), self._ledger.verified_to))
+        self._show("system", lambda: self._system(state))
+        self._feed_health(state)
+
+    def _show(self, key: str, make: Callable[[], Any]) -> bool:
+        try:
+            self._hub.publish(key, make())
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+            if self._unshown.get(key) != why:  # once: this is called many times a second
+                log.exception("%s cannot be shown", key)
+            self._unshown[key] = why
+            return False
+        self._unshown.pop(key, None)
+        return True
+
+    def _feed_health(self, state: State) -> None:
+        read = [at for _, at in self._live.standing.values()]
+        health = self._health
+        health.journal_seq = state.seq
+        health.governor_at = min(read, default=0.0)
+        health.trouble = {
+            "journal": self._ledger.broken or self._ledger.trouble,
+            "governor": self._live.governor_trouble,
+            **{part: trouble.words for part, trouble in self._live.trouble.items()},
+            **{key: f"cannot be shown: {why}" for key, why in self._unshown.items()},
+        }
 
     def _runs(self, state: State) -> tuple[Run, ...]:
         """Of each service the newest run."""
@@ -99,19 +137,22 @@ class Publisher:
         return tuple(newest.values())
 
     def _publish_run(self, state: State, run: Run) -> None:
-        now = self._clock()
+        now, live = self._clock(), self._live
         authority = state.authority_of(run.service)
-        self._hub.publish(f"run/{run.id}", views.run_doc(run, authority, self._live, now))
-        watched = self._live.watched.get(run.id)
-        service = next(s for s in self._installation.services if s.name == run.service)
-        if watched is not None:
-            self._hub.publish(f"metrics/{run.id}", views.metrics_doc(run, service, watched))
-            if self._due(f"history/{run.id}", now, HISTORY_EVERY_S):
-                self._hub.publish(f"history/{run.id}", views.history_doc(run.id, watched))
-        if run.id in self._live.log and self._due(f"log/{run.id}", now, LOG_EVERY_S):
-            self._hub.publish(f"log/{run.id}", views.log_doc(run.id, self._live))
+        key = f"run/{run.id}"
+        if not self._show(key, lambda: views.run_doc(run, authority, live, now)):
+            self._hub.publish(key, views.unshown(run, self._unshown[key]))
+        watched = live.watched.get(run.id)
+        service = next((s for s in self._installation.services if s.name == run.service), None)
+        if watched is not None and service is not None:
+            self._show(f"metrics/{run.id}", lambda: views.metrics_doc(run, service, watched))
+            if self._due(f"history/{run.id}", HISTORY_EVERY_S):
+                self._show(f"history/{run.id}", lambda: views.history_doc(run.id, watched))
+        if run.id in live.log and self._due(f"log/{run.id}", LOG_EVERY_S):
+            self._show(f"log/{run.id}", lambda: views.log_doc(run.id, live))
 
-    def _due(self, key: str, now: float, every: float) -> bool:
+    def _due(self, key: str, every: float) -> bool:
+        now = asyncio.get_running_loop().time()
         if now < self._next.get(key, 0.0):
             return False
         self._next[key] = now + every
@@ -126,7 +167,7 @@ class Publisher:
             pace=runs[-1].pace if runs else 1.0,
             started_at=self._started_at,
             journal_seq=state.seq,
-            journal_trouble=self._ledger.broken or self._live.journal_trouble,
+            journal_trouble=self._ledger.broken or self._ledger.trouble,
             governor_at=float(int(min(read))) if read else 0.0,
             governor_trouble=self._live.governor_trouble,
         )

@@ -71,7 +71,35 @@ def run_doc(run: Run, authority: Authority, live: Live, now: float) -> p.RunDoc:
         weight=weight,
         verdict=_verdict(run, watched),
         next=next_words(run, authority, watched, now),
-        held=run.hold.why if run.hold else (run.why if run.outcome == "failed" else ""),
+        held=_held(run, live),
+    )
+
+
+def _held(run: Run, live: Live) -> str:
+    """Why it does not go on, in words: its hold, what fails and is tried again, or its failure."""
+    if not run.active:
+        return run.why if run.outcome == "failed" else ""
+    return "; ".join(filter(None, (run.hold.why if run.hold else "", live.trouble_of(run.id))))
+
+
+def unshown(run: Run, why: str) -> p.RunDoc:
+    """Stands in for a run that cannot be shown, so that a person learns of it."""
+    return p.RunDoc(
+        id=run.id,
+        service=run.service,
+        environment=run.environment,
+        pipeline=run.plan.name,
+        mode=run.mode,
+        version=run.version,
+        from_version=run.from_version,
+        to_version=run.to_version,
+        commit=run.commit,
+        status="held" if run.active else "ended",
+        started_at=run.started_at,
+        outcome=run.outcome or "",
+        ended_at=run.ended_at,
+        weight=run.weight,
+        held=f"this run cannot be shown ({why}); stops work",
     )
 
 
@@ -91,7 +119,8 @@ def _status(run: Run, authority: Authority) -> p.RunStatus:
     return "running"
 
 
-def _canary(run: Run) -> CanaryStage | None:
+def canary_of(run: Run) -> CanaryStage | None:
+    """The canary of a run's pipeline."""
     return next((s for s in run.plan.stages if isinstance(s, CanaryStage)), None)
 
 
@@ -129,8 +158,8 @@ def _canary_steps(run: Run, stage: Stage, plan: CanaryStage) -> list[p.StageDoc]
         status: p.StageStatus = "pending"
         if index < run.step:
             status = "passed"
-        elif index == run.step or (index == 0 and run.step < 0 and stage.status == "running"):
-            status = "running" if stage.status == "running" else stage.status
+        elif index == max(run.step, 0):
+            status = stage.status
         docs.append(
             p.StageDoc(
                 name=f"{stage.name} {step.weight}%",
@@ -138,7 +167,7 @@ def _canary_steps(run: Run, stage: Stage, plan: CanaryStage) -> list[p.StageDoc]
                 label=f"{step.weight}%",
                 status=status,
                 started_at=run.step_since if index == run.step else 0.0,
-                detail=stage.why if index == run.step else "",
+                detail=stage.why if index == max(run.step, 0) else "",
                 jobs=tuple(_job(j) for j in stage.jobs.values()) if index == 0 else (),
             )
         )
@@ -146,7 +175,7 @@ def _canary_steps(run: Run, stage: Stage, plan: CanaryStage) -> list[p.StageDoc]
 
 
 def _step(run: Run, now: float) -> p.StepDoc | None:
-    plan = _canary(run)
+    plan = canary_of(run)
     if plan is None or not 0 <= run.step < len(plan.steps) or not run.active:
         return None
     step = plan.steps[run.step]
@@ -188,7 +217,8 @@ def _verdict(run: Run, watched: Watched | None) -> p.VerdictDoc | None:
 def next_words(run: Run, authority: Authority, watched: Watched | None, now: float) -> str:
     """What happens if nobody does anything."""
     if run.outcome is not None:
-        return f"nothing: the run has ended, {run.outcome.replace('_', ' ')}"
+        undone = f", and was rolled back since by {run.undone_by}" if run.undone_by else ""
+        return f"nothing: the run has ended, {run.outcome.replace('_', ' ')}{undone}"
     if run.rollback_from:
         return f"all traffic goes back to {run.from_version}; the run ends when that is observed"
     if authority.mode == "paused":
@@ -204,11 +234,20 @@ def next_words(run: Run, authority: Authority, watched: Watched | None, now: flo
         return f"stays at {run.weight}% until you accept; no answer changes nothing"
     if run.hold is not None:
         return f"stays at {run.weight}% while held; nothing is promoted"
-    plan = _canary(run)
+    no = next((i for i in run.items.values() if _stands(i, run, authority)), None)
+    if no is not None and no.capability == "promote":
+        return f"stays at {run.weight}%: {no.by} said no to going on; take over or roll back"
+    plan = canary_of(run)
     if plan is not None and 0 <= run.step < len(plan.steps):
         return _next_in_step(run, plan, authority, watched, now)
     left = [s.name for s in run.stages if s.status == "pending"]
     return f"then {', '.join(left[:3])}" if left else "the run ends"
+
+
+def _stands(item: Item, run: Run, authority: Authority) -> bool:
+    """Whether a person's no is still about this step and epoch, so that nobody is asked again."""
+    here = item.step == run.step and item.epoch == authority.epoch
+    return item.type == "recommendation" and item.status == "rejected" and here
 
 
 def _next_in_step(
@@ -240,60 +279,6 @@ def duration(seconds: float) -> str:
     if seconds < 5400:
         return f"{round(seconds / 60)} min"
     return f"{seconds / 3600:.1f} h"
-
-
-# --- what waits for people ------------------------------------------------------------------------
-
-
-def needs_doc(state: State) -> p.NeedsDoc:
-    """Open items: rollbacks first, then the oldest."""
-    items = [
-        (run, item)
-        for run in state.runs.values()
-        if run.active
-        for item in run.items.values()
-        if item.status == "open"
-    ]
-    items.sort(key=lambda pair: (pair[1].capability != "rollback", pair[1].asked_at))
-    return p.NeedsDoc(tuple(_item(run, item) for run, item in items))
-
-
-def _item(run: Run, item: Item) -> p.ItemDoc:
-    plan = _canary(run)
-    match item.capability:
-        case "rollback":
-            title = f"ROLL BACK {run.service} to {run.from_version}"
-            default = "no answer: stays as it is, held"
-        case "promote":
-            after = run.step + 1
-            done = plan is None or after >= len(plan.steps)
-            goal = "100%, and finish" if done else f"{plan.steps[after].weight}%"  # type: ignore[union-attr]
-            title = f"PROMOTE {run.service} {run.to_version} to {goal}"
-            default = "no answer: stays as it is"
-        case _:
-            title = f"APPROVE {run.service} {run.to_version} for {run.environment}"
-            default = "no answer: held, asked again"
-    return p.ItemDoc(
-        id=item.id,
-        kind=item.type,
-        capability=item.capability,
-        title=title,
-        service=run.service,
-        run=run.id,
-        asked_at=item.asked_at,
-        expires_at=item.expires_at,
-        risk=run.risk,
-        confidence=item.confidence,
-        undo=_undo(run),
-        lines=item.lines or run.attention,
-        default=default,
-    )
-
-
-def _undo(run: Run) -> str:
-    if any(f.startswith("migrations/") for f in run.files):
-        return f"NOT SURE: {run.to_version} migrates the database"
-    return f"YES: {run.from_version} keeps running, traffic goes back to it"
 
 
 # --- metrics --------------------------------------------------------------------------------------

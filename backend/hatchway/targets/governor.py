@@ -25,7 +25,7 @@ class GovernorTarget:
         self._turn = asyncio.Lock()
 
     async def standing(self, service: str) -> Standing:
-        return _standing((await self._ask({"op": "status", "service": service}))["status"])
+        return _standing((await self._ask({"op": "status", "service": service})).get("status"))
 
     async def renew_lease(self) -> None:
         await self._ask({"op": "lease"})
@@ -47,7 +47,10 @@ class GovernorTarget:
         # Its own connection: a target that hangs must not stand in the way of a stop.
         answer = await _call_once(self._socket, request, APPLY_S)
         if answer.get("ok"):
-            return _observed(answer["observed"])
+            try:
+                return _observed(answer["observed"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise TargetError(f"the governor's answer is not understood: {error!r}") from error
         return NotApplied(str(answer.get("code", "")), str(answer.get("why", "")))
 
     async def stop(self, service: str, op: str, *, id: str, by: str, reason: str) -> str:
@@ -60,16 +63,19 @@ class GovernorTarget:
 
     async def spool(self, service: str, after: int) -> tuple[AuthorityChanged, ...]:
         answer = await self._ask({"op": "spool", "service": service, "after": after})
-        return tuple(_line(service, entry) for entry in answer["entries"])
+        entries = answer.get("entries")
+        if not isinstance(entries, list):
+            raise TargetError("the governor's spool is not understood: it has no entries")
+        return tuple(_line(service, entry) for entry in entries)
 
     async def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         async with self._turn:
             try:
-                if self._connection is None:
-                    self._connection = await asyncio.open_unix_connection(
-                        str(self._socket), limit=LINE
-                    )
                 async with asyncio.timeout(ANSWER_S):
+                    if self._connection is None:
+                        self._connection = await asyncio.open_unix_connection(
+                            str(self._socket), limit=LINE
+                        )
                     answer = await _exchange(*self._connection, request)
             except (OSError, EOFError, ValueError, TimeoutError) as error:
                 self._drop()
@@ -127,7 +133,7 @@ def _observed(seen: dict[str, Any]) -> Observed:
     )
 
 
-def _standing(status: dict[str, Any]) -> Standing:
+def _standing(status: Any) -> Standing:
     try:
         seen = status.get("observed")
         return Standing(
@@ -143,11 +149,11 @@ def _standing(status: dict[str, Any]) -> Standing:
             agent_writes=int(status.get("agent_writes", 0)),
             person_writes=int(status.get("person_writes", 0)),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise TargetError(f"the governor's status is not understood: {error}") from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise TargetError(f"the governor's status is not understood: {error!r}") from error
 
 
-def _line(service: str, entry: dict[str, Any]) -> AuthorityChanged:
+def _line(service: str, entry: Any) -> AuthorityChanged:
     try:
         mode = str(entry["mode"])
         desired = entry.get("desired") or {}
@@ -166,5 +172,5 @@ def _line(service: str, entry: dict[str, Any]) -> AuthorityChanged:
             at=float(entry.get("at", 0.0)),
             uid=int(entry.get("uid", -1)),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise TargetError(f"a line of the governor's spool is not understood: {error}") from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise TargetError(f"a line of the governor's spool is not understood: {error!r}") from error

@@ -1,0 +1,227 @@
+"""Asks the brain, has policy answer, and journals both. The agent never acts by itself.
+
+A brain may hang, fail or talk nonsense: then the deterministic verdict stands, and the screen says
+that the brain is not there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+from hatchway.brains.port import Brain, Sight, Situation, Wish
+from hatchway.conductor.act_first import ActFirst, Entry
+from hatchway.conductor.ledger import Ledger
+from hatchway.conductor.live import Live
+from hatchway.conductor.proposals import facts_of, nonsense, propose, without_brain
+from hatchway.core import events as ev
+from hatchway.core.actions import Ask
+from hatchway.core.plan import CanaryStage
+from hatchway.core.policy import Policy
+from hatchway.core.state import State
+from hatchway.journal.port import JournalError
+
+log = logging.getLogger("hatchway.agent")
+
+BROKEN = ("failed", "timed_out", "lost")
+BRAIN_S = 20.0
+BRAIN_LOOK_S = 5.0
+"""How long a brain may think, in seconds; shorter where metrics wait for it."""
+
+
+class Seen(Struct, frozen=True):
+    """What the policy's facts need of the look that a wish stands on."""
+
+    data_at: float | None = None
+    stable_healthy: bool | None = None
+
+
+class Agent:
+    """One per backend."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        live: Live,
+        brain: Brain,
+        policy: Policy,
+        first: ActFirst,
+        clock: Callable[[], float],
+    ) -> None:
+        self._ledger = ledger
+        self._live = live
+        self._brain = brain
+        self._policy = policy
+        self._first = first
+        self._clock = clock
+        self._step_seen: dict[str, tuple[int, float, float]] = {}
+
+    async def ask(self, action: Ask) -> None:
+        """Have the brain say what a failed stage or a finished pipeline calls for. JournalError."""
+        run = self._ledger.state.runs[action.run]
+        stage = next(s for s in run.stages if s.name == action.stage)
+        situation = Situation(
+            topic="failed" if action.topic == "failed" else "release",
+            run=run,
+            now=self._clock(),
+            stage=stage.name,
+            why=stage.why,
+            tail=next((j.tail for j in stage.jobs.values() if j.status in BROKEN), ()),
+        )
+        due = "block_deploy" if situation.topic == "failed" else "open_release"
+        wishes, brain = await self._wishes(situation, BRAIN_S)
+        if not any(wish.capability == due for wish in wishes):
+            # The run waits for this word; a brain that does not say it is one that is not there.
+            wishes, brain = (*wishes, *without_brain(situation)), f"{self._brain.name} (silent)"
+        for wish in wishes:
+            actor, decide = self._entry(situation, wish, brain, Seen())
+            await self._ledger.record(decide, actor=actor)
+
+    async def look(self, run_id: str, sight: Sight, data_at: float) -> None:
+        """The judge looked at a run's canary. JournalError; a rollback is done all the same."""
+        run = self._ledger.state.runs[run_id]
+        stage = next((s for s in run.plan.stages if isinstance(s, CanaryStage)), None)
+        if stage is None or not run.active or not 0 <= run.step < len(stage.steps):
+            return
+        plan = stage.steps[run.step]
+        monitor_s = plan.monitor_s / run.pace
+        now = self._clock()
+        situation = Situation(
+            topic="canary",
+            run=run,
+            now=now,
+            stage=stage.name,
+            sight=sight,
+            monitored_s=self._monitored(run_id, run.step, now - run.step_since),
+            monitor_s=monitor_s,
+            max_s=monitor_s + plan.max_s,
+        )
+        entries = [_verdict(situation, sight)]
+        # What is known not to write is not waited for: a rollback may be due.
+        trouble = None if self._ledger.trouble else await self._write(entries)
+        wishes, brain = await self._wishes(situation, BRAIN_LOOK_S)
+        seen = Seen(data_at, sight.stable_healthy)
+        entries += [self._entry(situation, wish, brain, seen) for wish in wishes]
+        entries.append(_hold(situation, sight))
+        if self._ledger.trouble:
+            await self._first.roll_back(run_id, entries)
+        trouble = trouble or await self._write(entries)
+        if trouble is not None:
+            await self._first.roll_back(run_id, entries)
+            raise trouble
+
+    async def _write(self, entries: list[Entry]) -> JournalError | None:
+        try:
+            for actor, decide in entries:
+                await self._ledger.record(decide, actor=actor)
+        except JournalError as error:
+            return error
+        return None
+
+    def _monitored(self, run_id: str, step: int, by_clock: float) -> float:
+        """Seconds that a step has been monitored. A clock that jumps forward adds none.
+
+        `by_clock` is what the wall clock says; it counts for the time before this process began.
+        """
+        now = asyncio.get_running_loop().time()
+        known = self._step_seen.get(run_id)
+        if known is None or known[0] != step:
+            known = self._step_seen[run_id] = (step, now, max(0.0, by_clock))
+        return max(0.0, min(by_clock, known[2] + now - known[1]))
+
+    def _entry(self, situation: Situation, wish: Wish, brain: str, seen: Seen) -> Entry:
+        run_id, step = situation.run.id, situation.run.step
+
+        def decide(state: State) -> tuple[ev.Event, ...]:
+            run = state.runs[run_id]
+            if not run.active or run.step != step:
+                return ()
+            now = self._clock()
+            read = self._live.standing.get(run.service)
+            facts = facts_of(
+                state,
+                run,
+                now,
+                control=(read[0].mode, read[1]) if read else None,
+                data_at=seen.data_at,
+                stable_healthy=seen.stable_healthy,
+                confidence=wish.confidence,
+            )
+            return propose(state, run, wish, facts, self._policy, brain, now)
+
+        return "agent", decide
+
+    async def _wishes(self, situation: Situation, seconds: float) -> tuple[tuple[Wish, ...], str]:
+        """What the brain wishes, and who is to be named for it."""
+        try:
+            async with asyncio.timeout(seconds):
+                said: Any = await self._brain.propose(situation)
+            wishes = tuple(said)
+            why = next(filter(None, (nonsense(wish, situation) for wish in wishes)), "")
+        except TimeoutError:
+            why = f"no answer within {seconds:g} s"
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+        self._live.tell("brain", f"{self._brain.name}: {why}" if why else "")
+        if not why:
+            return wishes, self._brain.name
+        log.warning("the brain %s is not heard: %s", self._brain.name, why)
+        return without_brain(situation), f"{self._brain.name} (silent)"
+
+
+def _verdict(situation: Situation, sight: Sight) -> Entry:
+    run_id, step = situation.run.id, situation.run.step
+    verdict = ev.VerdictChanged(
+        run=run_id,
+        step=step,
+        word=sight.word,
+        action=sight.action,
+        headline=sight.headline,
+        evidence=sight.evidence,
+        confidence=sight.confidence,
+    )
+
+    def changed(state: State) -> tuple[ev.Event, ...]:
+        current = state.runs[run_id]
+        if not current.active or current.step != step:
+            return ()
+        old = current.verdict
+        if old is not None and (old.word, old.action) == (sight.word, sight.action):
+            return ()
+        return (verdict,)
+
+    return "judge", changed
+
+
+def _hold(situation: Situation, sight: Sight) -> Entry:
+    """A hold is there while its cause is; what the target caused stays for a person."""
+    cause, why = _hold_cause(situation, sight)
+    run_id, step = situation.run.id, situation.run.step
+
+    def decide(state: State) -> tuple[ev.Event, ...]:
+        run = state.runs[run_id]
+        held = run.hold.cause if run.hold else None
+        if not run.active or run.step != step or held in ("target", cause):
+            return ()
+        if cause is None:
+            return (ev.RunResumed(run=run_id, why=sight.headline),)
+        return (ev.RunHeld(run=run_id, cause=cause, why=why),)
+
+    return "hatchway", decide
+
+
+def _hold_cause(situation: Situation, sight: Sight) -> tuple[ev.HoldCause | None, str]:
+    if sight.word == "NO_DATA":
+        return "no_data", sight.headline
+    if sight.action != "none":
+        return "evidence", sight.headline
+    if sight.stable_healthy is False:
+        return "stable_unhealthy", "stable itself is not healthy"
+    if sight.word != "PASS" and situation.monitored_s > situation.max_s:
+        return "unsure", f"no clear answer after {situation.monitored_s:.0f} s"
+    return None, ""

@@ -1,0 +1,58 @@
+"""What waits for people, as a document. Pure."""
+
+from __future__ import annotations
+
+from hatchway.core.state import Item, Run, State
+from hatchway.edge import protocol as p
+from hatchway.edge.views import canary_of
+
+
+def needs_doc(state: State) -> p.NeedsDoc:
+    """Open items: rollbacks first, then the oldest."""
+    items = [
+        (run, item)
+        for run in state.runs.values()
+        if run.active
+        for item in run.items.values()
+        if item.status == "open"
+    ]
+    items.sort(key=lambda pair: (pair[1].capability != "rollback", pair[1].asked_at))
+    return p.NeedsDoc(tuple(_item(run, item) for run, item in items))
+
+
+def _item(run: Run, item: Item) -> p.ItemDoc:
+    plan = canary_of(run)
+    match item.capability:
+        case "rollback":
+            title = f"ROLL BACK {run.service} to {run.from_version}"
+            default = "no answer: stays as it is, held"
+        case "promote":
+            after = run.step + 1
+            done = plan is None or after >= len(plan.steps)
+            goal = "100%, and finish" if done else f"{plan.steps[after].weight}%"  # type: ignore[union-attr]
+            title = f"PROMOTE {run.service} {run.to_version} to {goal}"
+            default = "no answer: stays as it is"
+        case _:
+            title = f"APPROVE {run.service} {run.to_version} for {run.environment}"
+            default = "no answer: held, asked again"
+    return p.ItemDoc(
+        id=item.id,
+        kind=item.type,
+        capability=item.capability,
+        title=title,
+        service=run.service,
+        run=run.id,
+        asked_at=item.asked_at,
+        expires_at=item.expires_at,
+        risk=run.risk,
+        confidence=item.confidence,
+        undo=_undo(run),
+        lines=item.lines or run.attention,
+        default=default,
+    )
+
+
+def _undo(run: Run) -> str:
+    if any(f.startswith("migrations/") for f in run.files):
+        return f"NOT SURE: {run.to_version} migrates the database"
+    return f"YES: {run.from_version} keeps running, traffic goes back to it"
