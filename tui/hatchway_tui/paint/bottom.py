@@ -97,7 +97,8 @@ def _card_lines(view: View, item: ItemDoc, width: int, marked: bool) -> list[tup
         sure = [Piece(_sure(item))] if item.confidence is not None else []
         facts = [*(_undo(item) if item.undo else []), *sure]
         lines += [tuple(facts)] if facts else []
-        told = [item.undo.partition(": ")[2], *told]
+        rest = safe_text.wrap(item.undo.partition(": ")[2], width, 2)
+        lines += [(Piece(row),) for row in rest]
         fold = 2
     top = len(lines) if fold == 2 else 2
     for text in filter(None, told):

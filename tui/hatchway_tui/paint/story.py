@@ -63,9 +63,7 @@ def story(view: View) -> Story:
     told = _going(view, run)
     if not live(model):
         heard = words.age(view.at - model.heard_at)
-        text = (
-            f"as heard {heard} ago; nothing new is decided, and the governor pauses the agent soon"
-        )
+        text = f"as heard {heard} ago; nothing new is decided; the governor pauses it soon"
         told = Story(told.word, told.tone, told.headline, told.why, text, told.sure)
     if view.control.mode == "paused":
         by = view.control.holder or "somebody"
