@@ -218,10 +218,10 @@ def _hold(situation: Situation, sight: Sight) -> Entry:
 def _hold_cause(situation: Situation, sight: Sight) -> tuple[ev.HoldCause | None, str]:
     if sight.word == "NO_DATA":
         return "no_data", sight.headline
+    if sight.stable_healthy is False and sight.word != "REGRESS":
+        return "stable_unhealthy", sight.headline
     if sight.action != "none":
         return "evidence", sight.headline
-    if sight.stable_healthy is False:
-        return "stable_unhealthy", "stable itself is not healthy"
     if sight.word != "PASS" and situation.monitored_s > situation.max_s:
         return "unsure", f"no clear answer after {situation.monitored_s:.0f} s"
     return None, ""
