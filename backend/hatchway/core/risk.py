@@ -53,6 +53,14 @@ def assess(paths: Sequence[str], rules: Sequence[RiskRule]) -> Assessment:
     return Assessment(risk, tuple(reasons), tuple(attention))
 
 
+def risk_of(path: str, rules: Sequence[RiskRule]) -> Risk:
+    """The risk of one changed file."""
+    found = [rule.risk for rule in rules if fnmatchcase(path, rule.path)]
+    if found:
+        return max(found, key=_ORDER.index)
+    return "LOW" if _harmless(path) else "MEDIUM"
+
+
 def _harmless(path: str) -> bool:
     return path.startswith(("tests/", "docs/")) or path.endswith((".md", ".txt"))
 

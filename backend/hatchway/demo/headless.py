@@ -69,7 +69,7 @@ def _answer(directory: Path, run: Run, asked: set[str]) -> None:
         if item.status != "open" or item.capability == "rollback" or item.id in asked:
             continue
         answer = ask(directory, {"op": "accept", "id": secrets.token_hex(8), "item": item.id})
-        if answer is not None:
+        if answer is not None and answer.get("code") != "journal":  # that one may be tried again
             asked.add(item.id)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from hatchway.forge.port import ChangedFile, Changes, ForgeError
 
 TIMEOUT_S = 30.0
 MOST_COMMITS = 200
+LONGEST_NAME = 100  # of an author, in characters
+LONGEST_TITLE = 300
 
 
 class GitForge:
@@ -36,35 +40,56 @@ class GitForge:
 
     async def changes(self, base: str, commit: str) -> Changes:
         span = f"{base}..{commit}"
+        # NUL ends every field: a line break of any kind in a name or a title hides nothing.
         log = await self._git(
-            "log", f"--max-count={MOST_COMMITS}", "--format=%H%x00%an%x00%s", span
+            "-c",
+            "log.showSignature=false",
+            "log",
+            "-z",
+            f"--max-count={MOST_COMMITS}",
+            "--format=%H%x00%an%x00%s",
+            span,
         )
+        fields = log.split("\0")
         commits = tuple(
-            Change(*line.split("\0", 2)) for line in log.splitlines() if line.count("\0") >= 2
+            Change(commit, author[:LONGEST_NAME], title[:LONGEST_TITLE])
+            for commit, author, title in zip(fields[::3], fields[1::3], fields[2::3], strict=False)
         )
-        stat = await self._git("diff", "--numstat", "-z", "--no-renames", f"{base}...{commit}")
+        stat = await self._git(
+            "diff",
+            "--numstat",
+            "-z",
+            "--no-renames",
+            "--no-ext-diff",
+            "--no-textconv",
+            f"{base}...{commit}",
+        )
         files = tuple(_changed(entry) for entry in stat.split("\0") if entry)
-        return Changes(commits, files)
+        in_all = int(await self._git("rev-list", "--count", span))
+        return Changes(commits, files, in_all)
 
     async def checkout(self, commit: str) -> Path:
         place = self._work / commit
-        if place.is_dir():
-            return place
+        try:
+            if not await asyncio.to_thread(place.is_dir):
+                await self._make(commit, place)
+        except OSError as error:
+            if not place.is_dir():  # else somebody else was first
+                raise ForgeError(f"cannot make a checkout of {commit[:7]}: {error}") from error
+        return place
+
+    async def _make(self, commit: str, place: Path) -> None:
+        """Made beside its place and renamed, so that a half-written checkout is never used."""
         self._work.mkdir(parents=True, exist_ok=True)
-        # Made beside its place and renamed, so that a half-written checkout is never used.
         new = Path(tempfile.mkdtemp(prefix=".new-", dir=self._work))
         try:
-            archive = new / ".archive.tar"
+            files, archive = new / "files", new / "archive.tar"
+            files.mkdir()
             await self._git("archive", "--format=tar", f"--output={archive}", commit)
-            await _run(["tar", "-xf", str(archive), "-C", str(new)])
-            archive.unlink()
-            os.rename(new, place)
-        except OSError as error:
-            if not place.is_dir():  # somebody else was first
-                raise ForgeError(f"cannot make a checkout of {commit[:7]}: {error}") from error
+            await _run(["tar", "-xf", str(archive), "-C", str(files)])
+            os.rename(files, place)
         finally:
-            shutil.rmtree(new, ignore_errors=True)
-        return place
+            await asyncio.to_thread(shutil.rmtree, new, ignore_errors=True)
 
     async def _git(self, *arguments: str) -> str:
         return await _run(["git", "-C", str(self._repo), *arguments])
@@ -84,6 +109,7 @@ async def _run(command: list[str]) -> str:
         "LC_ALL": "C.UTF-8",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_NO_REPLACE_OBJECTS": "1",  # a commit is what its id says
     }
     try:
         process = await asyncio.create_subprocess_exec(
@@ -92,16 +118,22 @@ async def _run(command: list[str]) -> str:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=environment,
+            start_new_session=True,
         )
     except OSError as error:
         raise ForgeError(f"cannot run {command[0]}: {error}. Install it.") from error
+    except ValueError as error:
+        raise ForgeError(f"{command[0]} cannot be asked that: {error}") from error
     try:
         async with asyncio.timeout(TIMEOUT_S):
             out, err = await process.communicate()
     except TimeoutError as error:
-        process.kill()
-        await process.wait()
         raise ForgeError(f"{' '.join(command[:4])} did not end within {TIMEOUT_S:g} s") from error
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # and what it started
+            await process.wait()
     if process.returncode != 0:
         said = err.decode("utf-8", "replace").strip().splitlines()
         raise ForgeError(f"{' '.join(command[:5])}: {said[-1] if said else 'failed'}")

@@ -23,10 +23,14 @@ class ChangedFile(Struct, frozen=True):
 
 
 class Changes(Struct, frozen=True):
-    """What lies between two commits, the newest commit first."""
+    """What lies between two commits, the newest commit first.
+
+    `commits` may be cut off at a number; `in_all` counts them all.
+    """
 
     commits: tuple[Change, ...]
     files: tuple[ChangedFile, ...]
+    in_all: int
 
 
 class Forge(Protocol):
