@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pexpect
+import pyte
 import pytest
 
 from hatchway.conductor.live import Live
@@ -41,13 +45,112 @@ def wait_for(true: Callable[[], Any], seconds: float, what: str) -> Any:
     raise AssertionError(f"not within {seconds:g} s: {what}")
 
 
+class Terminal:
+    """A command in a real terminal that is read all the time and replayed to a screen by pyte."""
+
+    def __init__(self, argv: Sequence[str], width: int, height: int, **environ: str) -> None:
+        kept = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "COLORFGBG"}}
+        kept |= {"TERM": "xterm-256color"}
+        self.child = pexpect.spawn(
+            argv[0], list(argv[1:]), dimensions=(height, width), env=kept | environ
+        )
+        self.child.delaybeforesend = None
+        self.pid: int = self.child.pid
+        self._screen = pyte.Screen(width, height)
+        self._stream = pyte.ByteStream(self._screen)
+        self._lock = threading.Lock()
+        self._closing = os.pipe()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        fd, closing = self.child.child_fd, self._closing[0]
+        while True:
+            ready, _, _ = select.select([fd, closing], [], [])
+            if closing in ready:
+                return
+            try:
+                data = os.read(fd, 65_536)
+            except OSError:  # the other end has been closed by all who had it
+                return
+            if not data:
+                return
+            with self._lock:  # pyte does not know the kitty protocol
+                self._stream.feed(data.replace(b"\x1b[<u", b""))
+
+    @property
+    def text(self) -> str:
+        """What is on the screen now."""
+        with self._lock:
+            return "\n".join(self._screen.display)
+
+    def until(self, *words: str, seconds: float = 60.0) -> float:
+        """Wait until all the words are on the screen; the seconds it took."""
+        began = time.monotonic()
+        try:
+            wait_for(lambda: all(word in self.text for word in words), seconds, repr(words))
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.text}") from None
+        return time.monotonic() - began
+
+    def press(self, keys: str) -> None:
+        """Keys of the keyboard, one after the other as a person types: guarded keys insist on it."""
+        for key in keys:
+            time.sleep(0.1)
+            os.write(self.child.child_fd, key.encode())
+
+    def ended(self, seconds: float = 30.0) -> int:
+        """Wait for the command's end: its exit status, or minus the signal's number."""
+        wait_for(lambda: not self.child.isalive(), seconds, f"{self.pid} ends\n{self.text}")
+        status = self.child.exitstatus
+        return int(status) if status is not None else -int(self.child.signalstatus)
+
+    def cut(self) -> None:
+        """Close the terminal, as when its window is closed: what runs in it gets SIGHUP."""
+        if self.child.closed:
+            return
+        os.write(self._closing[1], b"x")
+        self._reader.join(10)
+        self.child.ptyproc.fileobj.close()
+        self.child.closed = True
+
+    def close(self) -> None:
+        """Cut it, and kill what would not go."""
+        self.cut()
+        with contextlib.suppress(AssertionError):
+            self.ended(15)
+        with contextlib.suppress(ProcessLookupError):
+            if self.child.isalive():
+                os.kill(self.pid, signal.SIGKILL)
+        for end in self._closing:
+            os.close(end)
+
+
 @dataclass
 class Demo:
-    """A running demo. `d` is its state directory."""
+    """A running demo. `d` is its state directory; `screen` its own dashboard, if it has one."""
 
     d: Path
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | None = None
+    screen: Terminal | None = None
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def stop(self) -> None:
+        """Stop it and what was started on it; nothing may be left over."""
+        if self.screen is not None:
+            self.screen.close()
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(5)
+        for process in self.started:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            process.wait(10)
+        wait_for(lambda: not left_over(self.d), 15, f"no process left of {self.d}")
 
     def ask(self, sock: str = "command.sock", seconds: float = 5.0, **request: Any) -> Any:
         """One JSON line to a socket of the demo, and its answer."""
@@ -71,6 +174,7 @@ class Demo:
 
     def ended(self, seconds: float = 60.0) -> tuple[RunDoc, list[str]]:
         """Wait for the demo's own end; the run as a dashboard would show it, and the audit."""
+        assert self.process is not None
         self.process.wait(seconds)
         reader = Reader()
         happened = reader.read(scan(self.d / "journal.db"))
@@ -178,17 +282,60 @@ def start_demo(demo_dir: Path) -> Iterator[Callable[..., Demo]]:
 
     yield start
     for demo in demos:
-        demo.process.send_signal(signal.SIGTERM)
-        try:
-            demo.process.wait(20)
-        except subprocess.TimeoutExpired:
-            demo.process.kill()
-            demo.process.wait(5)
-        for process in demo.started:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            process.wait(10)
-        wait_for(lambda d=demo.d: not left_over(d), 15, f"no process left of {demo.d}")
+        demo.stop()
+
+
+@pytest.fixture
+def open_demo(demo_dir: Path) -> Iterator[Callable[..., Demo]]:
+    """`hatchway demo` as a person starts it: in a terminal of a given size, with its dashboard."""
+    demos: list[Demo] = []
+
+    def start(width: int, height: int, *options: str) -> Demo:
+        d = demo_dir / f"s{len(demos)}"
+        command = [*HATCHWAY, "demo", "--dir", str(d), *options]
+        screen = Terminal(command, width, height, XDG_RUNTIME_DIR=str(demo_dir))
+        demos.append(Demo(d, screen=screen))
+        return demos[-1]
+
+    yield start
+    for demo in demos:
+        demo.stop()
+
+
+@pytest.fixture
+def terminal() -> Iterator[Callable[..., Terminal]]:
+    """Run a command in a terminal: `terminal(*argv, width=80, height=24)`."""
+    opened: list[Terminal] = []
+
+    def start(*argv: str, width: int = 80, height: int = 24, **environ: str) -> Terminal:
+        opened.append(Terminal(argv, width, height, **environ))
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.close()
+
+
+@pytest.fixture(scope="module")
+def waiting() -> Iterator[Demo]:
+    """A demo that waits for an approval nobody gives, for tests that change nothing for long."""
+    room = Path(tempfile.mkdtemp(prefix="hw-"))
+    quick = str(Path(__file__).parent / "quick.yaml")
+    d = room / "d"
+    with open(room / "out", "wb") as out:
+        process = subprocess.Popen(
+            [*HATCHWAY, "demo", "--dir", str(d), "--headless", "--approve", "manual", "--keep",
+             "--mode", "act", "--pipeline", quick],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+            env={**os.environ, "XDG_RUNTIME_DIR": str(room)},
+        )  # fmt: skip
+    demo = Demo(d, process)
+    try:
+        demo.until(lambda d: d.docs()["needs-you"]["items"], 120, "an approval is asked for")
+        yield demo
+    finally:
+        demo.stop()
+        shutil.rmtree(room, ignore_errors=True)
 
 
 @pytest.fixture

@@ -266,3 +266,19 @@ def test_ascii_has_a_mark_for_every_mark(scenes: Any) -> None:
 )
 def test_the_palette_fits_the_terminal(environ: dict[str, str], palette: str) -> None:
     assert palette_for(environ) == palette
+
+
+def test_the_plan_shows_the_weight_of_now_not_what_the_governor_said_at_the_start(
+    scenes: Any,
+) -> None:
+    """Before the backend answers the governor is asked; its answer is old once the backend does."""
+    view = view_of(scenes, "canary")
+    run = view.run
+    assert run is not None
+    assert run.weight
+    old = GovernorStatus("shop", 4, "agent", desired={"canary": 0}, observed={"canary": 0})
+    model = fold(view.model, GovernorSaid(49.0, (old,)))
+    armed = Armed(50.0, "shop", rules.ground_of(model, "shop"), "agent", 4)
+    hands = msgspec.structs.replace(view.hands, armed=armed)
+    text = words(msgspec.structs.replace(view, model=model, hands=hands), 120, 40)
+    assert f"canary from {run.weight} % to 0 %" in text

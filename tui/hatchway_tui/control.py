@@ -60,9 +60,12 @@ def control_of(model: Model, service: str) -> Control:
 
 
 def canary_weight(model: Model, service: str) -> int | None:
-    """The canary's share as last observed by the governor directly, or None."""
+    """The canary's share as the governor says directly; None while the backend is there to say it.
+
+    What the governor was asked before the backend answered is old: it must not be shown then.
+    """
     said = model.governor.get(service)
-    if said is None or not governor_answers(model):
+    if live(model) or said is None or not governor_answers(model):
         return None
     weights = said.observed or said.desired
     share = weights.get("canary")
