@@ -250,7 +250,11 @@ def test_a_killed_tmux_leaves_no_dashboard_that_spins(waiting: Any, demo_dir: Pa
         pid = int(run("list-panes", "-F", "#{pane_pid}"))
         assert alive(pid)
         run("kill-server")
-        waiting.until(lambda _: not alive(pid), 15, f"the dashboard {pid} ends with its tmux")
+        try:
+            waiting.until(lambda _: not alive(pid), 15, f"the dashboard {pid} ends with its tmux")
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     assert control(waiting) == before
 
 
