@@ -252,9 +252,9 @@ def test_a_killed_tmux_leaves_no_dashboard_that_spins(waiting: Any, demo_dir: Pa
         run("kill-server")
         try:
             waiting.until(lambda _: not alive(pid), 15, f"the dashboard {pid} ends with its tmux")
-        finally:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        except AssertionError:
+            os.kill(pid, signal.SIGKILL)
+            raise
     assert control(waiting) == before
 
 
