@@ -480,11 +480,17 @@ class House:
     async def regress(self) -> None:
         await self.look("REGRESS", "rollback")
 
+    async def looking(self, until: Callable[[], Any], word: str = "PASS") -> None:
+        """The judge looks, and says the same, until something is true."""
+        async with asyncio.timeout(DEADLINE_S):
+            while not until():
+                if self.run.active and 0 <= self.run.step < 2:
+                    await self.look(word)
+                await asyncio.sleep(0.003)
+
     async def intend_step_1(self) -> None:
         """Until the agent's next raise is in the journal."""
-        while "run-1.step1.1" not in self.run.effects:
-            await self.look("PASS")
-            await asyncio.sleep(0.005)
+        await self.looking(lambda: "run-1.step1.1" in self.run.effects)
 
     async def ended(self) -> str:
         await self.until(lambda: not self.run.active, "the run's end")

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import Live
 from hatchway.core import events as ev
-from hatchway.core.state import State
+from hatchway.core.state import Authority, State
 from hatchway.journal.port import Duplicate, JournalError
 from hatchway.targets.port import Standing, Target, TargetError
 
@@ -82,22 +82,33 @@ class AuthorityFollower:
             if before is None or _differs(before[0], standing):
                 self._live.changed()
             if standing.spool > known.spool:
-                await self._merge(service, known.spool)
-            elif standing.spool < known.spool or standing.epoch != known.epoch:
-                await self._adopt(standing)
+                known = await self._merge(service, known)
+                complete = known.spool >= standing.spool
+            else:
+                complete = standing.spool == known.spool and standing.epoch == known.epoch
+            if not complete:
+                await self._adopt(standing)  # it, or the journal, has lost something
             return standing
 
-    async def _merge(self, service: str, after: int) -> None:
+    async def _merge(self, service: str, known: Authority) -> Authority:
+        """Journal the spool, as far as the governor has it; who is in control then."""
+        before = None
+        while known != before:
+            before = known
+            await self._merge_page(service, known.spool)
+            known = self._ledger.state.authority_of(service)
+        return known
+
+    async def _merge_page(self, service: str, after: int) -> None:
         for event in await self._target.spool(service, after):
             # A governor that lost its state counts from 1 again: the number alone is not unique.
             await self._journal(event, f"governor/{service}/{event.spool}/{event.epoch}/{event.at}")
 
     async def _adopt(self, standing: Standing) -> None:
         """The governor's epoch rules, also over a journal that is older than it."""
-        known = self._ledger.state.authority_of(standing.service)
         event = ev.AuthorityChanged(
             service=standing.service,
-            spool=min(known.spool, standing.spool),
+            spool=standing.spool,
             op="adopted",
             command="",
             by="hatchway",
