@@ -178,14 +178,11 @@ def sure_words(confidence: float | None) -> str:
 
 
 def _headline(view: View, run: RunDoc, verdict: VerdictDoc) -> str:
-    """What the judge found, and what the agent asks for because of it."""
+    """What the agent asks for; the reasons are below it. Else what the judge found."""
     asked = next(
         (i.title for i in items(view.model) if i.run == run.id and i.kind == "recommendation"), ""
     )
-    said_below = any(line.text.startswith(verdict.headline) for line in verdict.why)
-    if asked and said_below:
-        return f"The agent asks you to {asked}."
-    return f"{verdict.headline}; the agent asks you to {asked}" if asked else verdict.headline
+    return f"The agent asks you to {asked}." if asked else verdict.headline
 
 
 def _following(run: RunDoc, verdict: VerdictDoc) -> str:
