@@ -29,6 +29,7 @@ from hatchway.edge.protocol import RunDoc
 from hatchway.edge.views import run_doc
 from hatchway.edge.words import line_of
 from hatchway.journal.sqlite_file import scan
+from hatchway.settings.load import shipped
 
 HATCHWAY = (sys.executable, "-m", "hatchway")
 
@@ -259,6 +260,16 @@ def demo_dir() -> Iterator[Path]:
     d = Path(tempfile.mkdtemp(prefix="hw-"))
     yield d
     shutil.rmtree(d, ignore_errors=True)
+
+
+@pytest.fixture
+def patient_pipeline(demo_dir: Path) -> Path:
+    """The shipped pipeline, with budgets for a machine that is busy with other tests."""
+    text = (shipped() / "pipelines" / "shop.yaml").read_text()
+    assert "budget: 30s" in text
+    path = demo_dir / "patient.yaml"
+    path.write_text(text.replace("budget: 30s", "budget: 5m").replace("budget: 60s", "budget: 5m"))
+    return path
 
 
 @pytest.fixture

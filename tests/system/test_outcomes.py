@@ -17,8 +17,10 @@ def capabilities(summary: dict[str, Any]) -> list[tuple[str, str]]:
     return [(d["capability"], d["verdict"]) for d in summary["decisions"]]
 
 
-def test_a_good_release_is_promoted_within_policy(headless: Headless) -> None:
-    summary, status = headless(*WHOLE, "--mode", "act")
+def test_a_good_release_is_promoted_within_policy(
+    headless: Headless, patient_pipeline: Path
+) -> None:
+    summary, status = headless(*WHOLE, "--mode", "act", "--pipeline", str(patient_pipeline))
     assert (summary["outcome"], status) == ("promoted", 0), summary
     assert summary["max_weight"] == 100
     assert capabilities(summary).count(("promote", "auto")) == 3
