@@ -83,7 +83,10 @@ def stack_of(directory: str) -> dict[str, int]:
             environ = (proc / "environ").read_bytes()
             if os.fsencode(directory) not in environ + " ".join(words).encode():
                 continue
-            if any("hatchway_tui" in w or "shim" in w for w in words) or Path(words[0]).name in ("make", "sh"):
+            if any("hatchway_tui" in w or "shim" in w for w in words) or Path(words[0]).name in (
+                "make",
+                "sh",
+            ):
                 continue
             for name in names:
                 if any(w.endswith(name) for w in words):
