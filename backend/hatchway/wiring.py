@@ -81,6 +81,7 @@ async def _backend(
     journal = await SqliteJournal.open(directory / "journal.db", clock=clock)
     target = GovernorTarget(directory / "governor.sock")
     runner = ProcessRunner(directory / "jobs")
+    metrics = {service.name: ScrapeMetrics(service) for service in installation.services}
     try:
         live, hub, health = Live(), Hub(secrets.token_hex(8)), Health()
         ledger = Ledger(journal, lost)
@@ -125,7 +126,7 @@ async def _backend(
             for service in installation.services:
                 watch = CanaryWatch(
                     service=service,
-                    metrics=ScrapeMetrics(service),
+                    metrics=metrics[service.name],
                     ledger=ledger,
                     live=live,
                     agent=conductor.agent,
@@ -138,5 +139,7 @@ async def _backend(
                 task.cancel()
     finally:
         target.close()
+        for source in metrics.values():
+            await source.close()
         await runner.close()
         await journal.close()
