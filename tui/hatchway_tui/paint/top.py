@@ -151,8 +151,10 @@ def _me(view: View) -> tuple[list[Group], list[Group]]:
             return left[:1], [Group(90, (Piece("DRIFT ", "warn", True), Piece(view.control.drift)))]
         if system.duty:
             right.append(Group(20, (Piece(f"on duty {system.duty}", "dim"),)))
-        freeze = system.freeze or "none"
-        right.append(Group(15, (Piece(f"freeze {freeze}", "dim" if freeze == "none" else "warn"),)))
+        # Nothing is said of a freeze when no calendar was asked: that is not the same as none.
+        if system.freeze:
+            tone = "dim" if system.freeze == "none" else "warn"
+            right.append(Group(15, (Piece(f"freeze {system.freeze}", tone),)))
         if system.pace != 1:
             right.append(Group(10, (Piece(f"pace x{system.pace:g}", "dim"),)))
     return left, right
