@@ -40,8 +40,9 @@ def _words(event: ev.Event | ev.Unknown) -> tuple[str, Tone] | None:
                 "warn" if event.risk != "LOW" else "plain",
             )
         case ev.ItemOpened():
-            what = "approval of the release" if event.type == "approval" else event.capability
-            return f"asked for {what}", "warn"
+            if event.type == "recommendation":
+                return None  # the proposal just before it says so already
+            return "asks a person to approve the release", "warn"
         case ev.ItemClosed():
             reason = f": {event.reason}" if event.reason else ""
             return f"{_item(event.item)} {event.status}{reason}", "plain"
@@ -70,16 +71,25 @@ def _words(event: ev.Event | ev.Unknown) -> tuple[str, Tone] | None:
         case ev.AuthorityChanged():
             direct = " (direct, not through the backend)" if event.direct else ""
             reason = f": {event.reason}" if event.reason else ""
-            return f"{said_of_authority(event)}{reason}{direct}", "warn"
+            tone = "plain" if event.op == "adopted" else "warn"
+            return f"{said_of_authority(event)}{reason}{direct}", tone
         case ev.CommandRefused():
             return f"refused {event.what}: {event.why}", "warn"
 
 
 def _proposal(event: ev.ProposalMade) -> tuple[str, Tone]:
-    verb = {"auto": "does", "ask": "asks to", "deny": "may not"}[event.answer]
-    act = event.capability.replace("_", " ")
+    act = {
+        "block_deploy": ("block the deploy", "blocks the deploy"),
+        "open_release": ("open a release request", "opens a release request"),
+        "deploy_staging": ("deploy to staging", "deploys to staging"),
+        "rollback": ("roll back", "rolls back"),
+        "promote": ("promote", "promotes"),
+        "hold": ("hold", "holds"),
+        "page": ("page", "pages"),
+    }[event.capability]
+    said = {"auto": act[1], "ask": f"asks to {act[0]}", "deny": f"may not {act[0]}"}[event.answer]
     tone: Tone = "bad" if event.capability in ("rollback", "block_deploy") else "plain"
-    return f"{verb} {act}: {event.headline} ({event.why})", tone
+    return f"{said}: {event.headline} ({event.why})", tone
 
 
 def _item(item: str) -> str:
