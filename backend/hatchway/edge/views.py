@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from hatchway.conductor.live import Live, Reading, Watched
 from hatchway.core.plan import CanaryStage, MetricSpec, ServiceSpec
 from hatchway.core.state import Authority, Item, Job, Run, Stage, State
@@ -47,20 +49,9 @@ def run_doc(run: Run, authority: Authority, live: Live, now: float) -> p.RunDoc:
     if standing is not None and standing.observed is not None and run.active:
         weight = standing.observed.canary
     watched = live.watched.get(run.id)
-    return p.RunDoc(
-        id=run.id,
-        service=run.service,
-        environment=run.environment,
-        pipeline=run.plan.name,
-        mode=run.mode,
-        version=run.version,
-        from_version=run.from_version,
-        to_version=run.to_version,
-        commit=run.commit,
+    return replace(
+        _bare(run),
         status=_status(run, authority),
-        started_at=run.started_at,
-        outcome=run.outcome or "",
-        ended_at=run.ended_at,
         risk=run.risk if run.release_requested else "",
         risk_reasons=run.risk_reasons,
         attention=run.attention,
@@ -84,6 +75,11 @@ def _held(run: Run, live: Live) -> str:
 
 def unshown(run: Run, why: str) -> p.RunDoc:
     """Stands in for a run that cannot be shown, so that a person learns of it."""
+    return replace(_bare(run), held=f"this run cannot be shown ({why}); stops work")
+
+
+def _bare(run: Run) -> p.RunDoc:
+    """What can be said of any run."""
     return p.RunDoc(
         id=run.id,
         service=run.service,
@@ -99,7 +95,6 @@ def unshown(run: Run, why: str) -> p.RunDoc:
         outcome=run.outcome or "",
         ended_at=run.ended_at,
         weight=run.weight,
-        held=f"this run cannot be shown ({why}); stops work",
     )
 
 
