@@ -62,7 +62,12 @@ class Publisher:
         live.changed = self.changed
 
     def _happened(self, record: Record, event: ev.Event | ev.Unknown, state: State) -> None:
-        line = line_of(record, event)
+        try:
+            line = line_of(record, event)
+        except Exception as error:
+            log.exception("event %d cannot be worded", record.seq)
+            text = f"{record.kind}: it cannot be worded ({error})"
+            line = p.AuditLine(record.seq, record.at, record.actor, text, "warn")
         if line is not None:
             self._audit.append(line)
         self.changed(at_once=isinstance(event, ev.AuthorityChanged))

@@ -57,6 +57,8 @@ def _words(event: ev.Event | ev.Unknown) -> tuple[str, Tone] | None:
             return f"canary at {event.observed} %, read back", "plain"
         case ev.EffectDiverged():
             return f"the target is not where it should be: {event.why}", "bad"
+        case ev.EffectFenced(code="stale" | "overtaken"):
+            return f"not done: {event.why}", "warn"
         case ev.EffectFenced():
             return f"the governor refused ({event.code}): {event.why}", "warn"
         case ev.StepEntered():

@@ -1,0 +1,180 @@
+"""No fault in one document blinds a dashboard, and health tells what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import msgspec
+import pytest
+
+from hatchway.conductor.ledger import Ledger
+from hatchway.conductor.live import Live
+from hatchway.core import events as ev
+from hatchway.core.plan import (
+    CanaryStage,
+    Installation,
+    PipelinePlan,
+    ReleaseStage,
+    ServiceSpec,
+    TargetSpec,
+)
+from hatchway.edge import publisher as publisher_module
+from hatchway.edge import views
+from hatchway.edge.health import Health
+from hatchway.edge.hub import Hub
+from hatchway.edge.publisher import Publisher
+from hatchway.journal.memory import MemoryJournal, MemoryStore
+from hatchway.journal.port import Unwritable
+from hatchway.targets.port import Standing
+
+
+class Shown:
+    """A publisher over a journal in memory."""
+
+    def __init__(self, *services: str) -> None:
+        self.store = MemoryStore()
+        self.hub, self.live, self.health = Hub("boot"), Live(), Health()
+        self.ledger = Ledger(MemoryJournal(self.store), lambda: None)
+        self.ledger.appended = self.health.appended
+        target = TargetSpec("haproxy", "s")
+        specs = tuple(ServiceSpec(name, "r", "p", target, (), ()) for name in services)
+        installation = Installation("prod", "test", specs)
+        self.publisher = Publisher(
+            self.hub, self.ledger, self.live, installation, time.time, self.health
+        )
+
+    async def tell(self, *events: ev.Event) -> None:
+        for event in events:
+            await self.ledger.record(lambda s, e=event: (e,), actor="ana")  # type: ignore[misc]
+        self.publisher.refresh()
+
+    async def run(self, id: str = "1", service: str = "shop") -> None:
+        given: dict[str, Any] = dict.fromkeys(("commit", "base", "from_version", "to_version"), "x")
+        plan = PipelinePlan("p", service, "prod", (ReleaseStage("r"), CanaryStage("c", (), ())))
+        await self.tell(
+            ev.RunStarted(
+                run=id,
+                service=service,
+                environment="prod",
+                mode="act",
+                pace=1.0,
+                plan=plan,
+                policy_digest="",
+                **given,
+            )
+        )
+
+    def docs(self) -> dict[str, Any]:
+        return {key: msgspec.json.decode(raw) for key, raw in self.hub.documents().items()}
+
+
+@pytest.fixture
+async def shown() -> Shown:
+    return Shown("shop")
+
+
+async def test_what_happens_is_published(shown: Shown) -> None:
+    await shown.run()
+    docs = shown.docs()
+    assert set(docs) == {"authority/shop", "needs-you", "system", "run/1", "audit/tail"}
+    assert docs["system"]["journal_seq"] == 1
+    assert docs["audit/tail"]["lines"][0]["seq"] == 1
+
+
+async def test_a_document_that_cannot_be_made_takes_no_other_along(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise KeyError("no such stage")
+
+    for name in ("run_doc", "authority_doc"):
+        monkeypatch.setattr(views, name, broken)
+    monkeypatch.setattr(publisher_module, "needs_doc", broken)
+    await shown.run()
+    docs = shown.docs()
+    assert "system" in docs
+    assert "cannot be shown" in docs["run/1"]["held"]
+    assert docs["run/1"]["status"] == "held"
+    well, words = shown.health.report()
+    assert not well
+    assert "run/1: cannot be shown" in words
+    monkeypatch.undo()
+    shown.publisher.refresh()
+    assert shown.docs()["run/1"]["held"] == ""
+    assert shown.health.report() == (True, "ok\n")
+
+
+async def test_an_event_that_cannot_be_worded_is_still_in_the_audit_tail(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise ValueError("no words")
+
+    monkeypatch.setattr(publisher_module, "line_of", broken)
+    await shown.run()
+    assert "no words" in shown.docs()["audit/tail"]["lines"][0]["text"]
+
+
+async def test_a_run_of_a_service_that_is_gone_from_the_configuration_is_shown(
+    shown: Shown,
+) -> None:
+    await shown.run(service="retired")
+    shown.live.watch("1")
+    shown.publisher.refresh()
+    assert shown.docs()["run/1"]["service"] == "retired"
+
+
+async def test_the_ticker_goes_on_after_a_fault(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher_module, "TICK_S", 0.005)
+    await shown.run()
+
+    def broken(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(views, "run_doc", broken)
+    task = asyncio.create_task(shown.publisher.tick())
+    async with asyncio.timeout(10):
+        while "cannot be shown" not in str(shown.docs().get("run/1")):
+            await asyncio.sleep(0.005)
+        monkeypatch.undo()
+        while "cannot be shown" in str(shown.docs()["run/1"]):
+            await asyncio.sleep(0.005)
+    assert not task.done()
+    task.cancel()
+
+
+async def test_only_the_newest_run_of_a_service_is_shown(shown: Shown) -> None:
+    await shown.run("1")
+    shown.live.say("1", "lint", "hello")
+    shown.publisher.refresh()
+    assert "log/1" in shown.docs()
+    await shown.tell(ev.RunEnded(run="1", outcome="failed", why=""))
+    await shown.run("2")
+    assert [key for key in shown.docs() if "/1" in key or "/2" in key] == ["run/2"]
+
+
+async def test_health_says_what_is_wrong_with_the_journal_and_the_governor(shown: Shown) -> None:
+    await shown.run()
+    standing = Standing("shop", 1, "agent", "", 0, 0, None, "", "", 0, 0)
+    shown.live.standing["shop"] = standing, 1234.5
+    shown.publisher.refresh()
+    assert shown.health.report() == (True, "ok\n")
+    assert (shown.health.journal_seq, shown.health.governor_at) == (1, 1234.5)
+    text = shown.health.render().decode()
+    assert "hatchway_journal_seq 1.0" in text
+    assert "hatchway_journal_append_seconds_count 1.0" in text
+
+    shown.store.refuses = "disk full"
+    with pytest.raises(Unwritable):
+        await shown.run("2")
+    shown.live.governor_trouble = "it is away"
+    shown.live.tell("brain", "rules-1: no answer")
+    shown.publisher.refresh()
+    _, words = shown.health.report()
+    assert words == "journal: disk full\ngovernor: it is away\nbrain: rules-1: no answer\n"
+    assert shown.docs()["system"]["journal_trouble"] == "disk full"
+    assert shown.docs()["system"]["governor_trouble"] == "it is away"
