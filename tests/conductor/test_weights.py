@@ -200,3 +200,39 @@ async def test_a_rollback_after_the_promotion_names_what_is_live_again(house: An
     assert house.run.outcome == "promoted"
     assert house.run.undone_by == "luis"
     assert house.ledger.state.live_commit("shop") == "c0"
+
+
+async def test_an_old_answer_to_a_repeated_key_is_not_taken_for_what_is_true_now(
+    house: Any, monkeypatch: Any
+) -> None:
+    from hatchway.core import canary
+    from hatchway.targets.port import Observed
+
+    async def apply(service: str, *, canary: int, **more: Any) -> Observed:
+        return Observed(canary=canary, stable=100 - canary, inflight=0, total=1, at=0.0)
+
+    monkeypatch.setattr(canary, "TRY_AGAIN_S", 0.01)
+    monkeypatch.setattr(house.governor, "apply", apply)
+    await house.release()
+    await house.accept()
+    await house.until(lambda: house.run.hold, "it is given up")
+    assert "the target has 0 %" in house.run.hold.why
+    assert not house.of(ev.EffectVerified)
+    assert house.run.step == -1
+
+
+async def test_an_old_answer_from_before_a_change_of_control_is_fenced(
+    house: Any, monkeypatch: Any
+) -> None:
+    from hatchway.targets.port import Observed
+
+    async def apply(service: str, *, canary: int, **more: Any) -> Observed:
+        await house.governor.stop("shop", "pause", id="p", by="ana", reason="")
+        return Observed(canary=canary, stable=100 - canary, inflight=0, total=1, at=0.0)
+
+    monkeypatch.setattr(house.governor, "apply", apply)
+    await house.release()
+    await house.accept()
+    (fenced,) = await house.until(lambda: house.of(ev.EffectFenced), "it is fenced")
+    assert fenced.code == "fenced"
+    assert "control changed hands" in fenced.why

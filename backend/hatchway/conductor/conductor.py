@@ -118,12 +118,7 @@ class Conductor:
             records = [a for a in actions if isinstance(a, act.Record)]
             if not records:
                 break
-            try:
-                written = await self._record_next(run_id, records[0].actor)
-            except JournalError:
-                await self._first.roll_back(run_id, ())
-                raise
-            if not written:
+            if not await self._record_next(run_id, records[0].actor):
                 break
         for action in actions:
             self._see_to(action, group)
