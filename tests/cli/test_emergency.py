@@ -539,15 +539,25 @@ def test_the_directory_is_found_in_its_order(
 ) -> None:
     demo = tmp_path / "demo"
     demo.mkdir()
-    (tmp_path / "hatchway-demo").write_text(f"{demo}\n")
+    pointers = tmp_path / "hatchway-demos"
+    pointers.mkdir()
+    (pointers / "1").write_text(f"{demo}\n")
     monkeypatch.delenv("HATCHWAY_DIR", raising=False)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(where, "demo_pointers", lambda: [str(tmp_path / "hatchway-demo")])
+    monkeypatch.setattr(where, "demo_pointers", lambda: [str(pointers)])
     home = str(tmp_path / "home/.local/state/hatchway")
     assert where.find() == home, "a demo that is gone is no demo"
     (demo / "governor.sock").touch()
     assert where.find() == str(demo)
+    newer = tmp_path / "newer"
+    newer.mkdir()
+    (newer / "governor.sock").touch()
+    (pointers / "2").write_text(f"{newer}\n")
+    os.utime(pointers / "1", (1, 1))
+    assert where.find() == str(newer)
+    (pointers / "2").unlink()
+    assert where.find() == str(demo), "the end of one demo does not hide another"
     monkeypatch.setenv("HATCHWAY_DIR", "/srv/hatchway")
     assert where.find() == "/srv/hatchway"
     assert where.find("/elsewhere") == "/elsewhere"
@@ -556,8 +566,8 @@ def test_the_directory_is_found_in_its_order(
 def test_the_runtime_directory_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/7")
     assert where.demo_pointers() == [
-        "/run/user/7/hatchway-demo",
-        f"/tmp/hatchway-{os.getuid()}/demo",
+        "/run/user/7/hatchway-demos",
+        f"/tmp/hatchway-{os.getuid()}/demos",
     ]
     monkeypatch.delenv("XDG_RUNTIME_DIR")
-    assert where.demo_pointers() == [f"/tmp/hatchway-{os.getuid()}/demo"]
+    assert where.demo_pointers() == [f"/tmp/hatchway-{os.getuid()}/demos"]

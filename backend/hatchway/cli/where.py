@@ -20,29 +20,40 @@ state_directory = find
 
 
 def demo_pointers() -> list[str]:
-    """The files that may hold the path of the running demo; a demo writes the first of them."""
-    places = [f"/tmp/hatchway-{os.getuid()}/demo"]  # noqa: S108  the owner is checked on reading
+    """Folders with a file for each running demo; a demo writes into the first of them."""
+    places = [f"/tmp/hatchway-{os.getuid()}/demos"]  # noqa: S108  the owner is checked on reading
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     if runtime:
-        places.insert(0, os.path.join(runtime, "hatchway-demo"))
+        places.insert(0, os.path.join(runtime, "hatchway-demos"))
     return places
 
 
 def _running_demo() -> str:
     newest, found = 0.0, ""
-    for pointer in demo_pointers():
+    for place in demo_pointers():
         try:
-            with open(pointer, encoding="utf-8") as file:
-                about = os.fstat(file.fileno())
-                directory = file.read(4096).strip()
-        except (OSError, ValueError):
+            pointers = [os.path.join(place, name) for name in os.listdir(place)]
+        except OSError:
             continue
-        # Anybody may write below /tmp: another account's pointer must not choose where stops go.
-        mine = about.st_uid == os.getuid()
-        alive = any(os.path.exists(os.path.join(directory, s)) for s in _SOCKETS)
-        if mine and directory and alive and about.st_mtime > newest:
-            newest, found = about.st_mtime, directory
+        for pointer in pointers:
+            at, directory = _read(pointer)
+            alive = any(os.path.exists(os.path.join(directory, s)) for s in _SOCKETS)
+            if directory and alive and at > newest:
+                newest, found = at, directory
     return found
+
+
+def _read(pointer: str) -> tuple[float, str]:
+    """When a demo wrote it, and the demo's directory; empty when it is not to be believed."""
+    try:
+        with open(pointer, encoding="utf-8") as file:
+            about = os.fstat(file.fileno())
+            # Anybody may write below /tmp: another account's must not choose where stops go.
+            if about.st_uid != os.getuid():
+                return 0.0, ""
+            return about.st_mtime, file.read(4096).strip()
+    except (OSError, ValueError):
+        return 0.0, ""
 
 
 _SOCKETS = ("governor.sock", "command.sock")

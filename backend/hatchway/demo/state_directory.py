@@ -9,6 +9,7 @@ import shutil
 import socket
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -133,22 +134,20 @@ def write_json(path: Path, document: object) -> None:
 
 
 def point_at(directory: Path) -> None:
-    """Tell the command line where the running demo is (see cli/where.py)."""
-    pointer = Path(demo_pointers()[0])
-    pointer.parent.mkdir(mode=0o700, exist_ok=True)
-    new = pointer.with_name(f"{pointer.name}.{os.getpid()}")
+    """Tell the command line where this demo is (see cli/where.py)."""
+    place = Path(demo_pointers()[0])
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    new = place.parent / f".demo-{os.getpid()}"  # seen only when it is whole
     new.write_text(f"{directory}\n")
-    new.replace(pointer)
+    new.replace(place / str(os.getpid()))
 
 
 def forget(directory: Path) -> None:
     """Take the pointer back, and remove the directory if it is a temporary one."""
-    for name in demo_pointers():
-        pointer = Path(name)
-        try:
-            if pointer.read_text().strip() == str(directory):
-                pointer.unlink()
-        except (OSError, ValueError):
-            continue
+    for place in demo_pointers():
+        for pointer in Path(place).glob("*"):
+            with suppress(OSError, ValueError):
+                if pointer.read_text().strip() == str(directory):
+                    pointer.unlink()
     if (directory / TEMPORARY).exists():
         shutil.rmtree(directory, ignore_errors=True)
