@@ -293,13 +293,6 @@ def test_metrics_are_worded_by_what_they_are(told: Told) -> None:
     assert len(views.history_doc("1", watched).points["e"]) == 99
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0.2, "1 s"), (45, "45 s"), (720, "12 min"), (11520, "3.2 h")]
-)
-def test_durations_are_said_as_people_say_them(seconds: float, words: str) -> None:
-    assert views.duration(seconds) == words
-
-
 TEXT = st.text(max_size=8)
 NUMBER = st.integers(-3, 300)
 ANY_EVENT = st.one_of(

@@ -20,7 +20,6 @@ from hatchway.conductor.live import Live
 from hatchway.conductor.proposals import facts_of, nonsense, propose, without_brain
 from hatchway.core import events as ev
 from hatchway.core.actions import Ask
-from hatchway.core.plan import CanaryStage
 from hatchway.core.policy import Policy
 from hatchway.core.state import State
 from hatchway.journal.port import JournalError
@@ -85,7 +84,7 @@ class Agent:
     async def look(self, run_id: str, sight: Sight, data_at: float) -> None:
         """The judge looked at a run's canary. JournalError; a rollback is done all the same."""
         run = self._ledger.state.runs[run_id]
-        stage = next((s for s in run.plan.stages if isinstance(s, CanaryStage)), None)
+        stage = run.canary
         if stage is None or not run.active or not 0 <= run.step < len(stage.steps):
             return
         plan = stage.steps[run.step]

@@ -224,7 +224,7 @@ class CanaryWatch:
 
 
 def _step_plan(run: Run) -> CanaryStage | None:
-    plan = next((s for s in run.plan.stages if isinstance(s, CanaryStage)), None)
+    plan = run.canary
     return plan if plan is not None and 0 <= run.step < len(plan.steps) else None
 
 

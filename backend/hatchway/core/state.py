@@ -18,7 +18,7 @@ from hatchway.core.events import (
     Outcome,
     Risk,
 )
-from hatchway.core.plan import PipelinePlan
+from hatchway.core.plan import CanaryStage, PipelinePlan
 
 StageStatus = Literal["pending", "running", "waiting", "passed", "failed", "cancelled"]
 
@@ -155,6 +155,11 @@ class Run(Struct, frozen=True):
     why: str = ""
     ended_at: float = 0.0
     undone_by: str = ""
+
+    @property
+    def canary(self) -> CanaryStage | None:
+        """The canary stage of its pipeline, if there is one."""
+        return next((s for s in self.plan.stages if isinstance(s, CanaryStage)), None)
 
     @property
     def active(self) -> bool:

@@ -37,7 +37,10 @@ class Ports(NamedTuple):
 
 
 def shipped() -> Path:
-    """The configuration that comes with Hatchway: installed, or in a checkout."""
+    """The configuration that comes with Hatchway: installed, or in a checkout.
+
+    `settings.shipped()` says the same, but loads YAML before the first process is started.
+    """
     package = Path(hatchway.__file__).parent
     installed = package / "shipped"
     return installed if installed.is_dir() else package.parent.parent / "config"

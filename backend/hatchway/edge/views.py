@@ -10,6 +10,7 @@ from hatchway.conductor.live import Live, Reading, Watched
 from hatchway.core.plan import CanaryStage, MetricSpec, ServiceSpec
 from hatchway.core.state import Authority, Item, Job, Run, Stage, State
 from hatchway.edge import protocol as p
+from hatchway.judge.words import duration
 
 MOST_POINTS = 15
 _LIMIT_IS = {"up": "max", "down": "min"}
@@ -114,11 +115,6 @@ def _status(run: Run, authority: Authority) -> p.RunStatus:
     return "running"
 
 
-def canary_of(run: Run) -> CanaryStage | None:
-    """The canary of a run's pipeline."""
-    return next((s for s in run.plan.stages if isinstance(s, CanaryStage)), None)
-
-
 def _job(job: Job) -> p.JobDoc:
     status: p.StageStatus = "failed"
     if job.status in ("running", "passed", "cancelled"):
@@ -170,7 +166,7 @@ def _canary_steps(run: Run, stage: Stage, plan: CanaryStage) -> list[p.StageDoc]
 
 
 def _step(run: Run, now: float) -> p.StepDoc | None:
-    plan = canary_of(run)
+    plan = run.canary
     if plan is None or not 0 <= run.step < len(plan.steps) or not run.active:
         return None
     step = plan.steps[run.step]
@@ -232,7 +228,7 @@ def next_words(run: Run, authority: Authority, watched: Watched | None, now: flo
     no = next((i for i in run.items.values() if _stands(i, run, authority)), None)
     if no is not None and no.capability == "promote":
         return f"stays at {run.weight}%: {no.by} said no to going on; take over or roll back"
-    plan = canary_of(run)
+    plan = run.canary
     if plan is not None and 0 <= run.step < len(plan.steps):
         return _next_in_step(run, plan, authority, watched, now)
     left = [s.name for s in run.stages if s.status == "pending"]
@@ -265,15 +261,6 @@ def _next_in_step(
 def _clock(at: float) -> str:
     seconds = int(at) % 86400
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}Z"
-
-
-def duration(seconds: float) -> str:
-    """Seconds in the unit that people would say: 45 s, 12 min, 3.2 h."""
-    if seconds < 100:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 5400:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"
 
 
 # --- metrics --------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hatchway.core.state import Item, Run, State
 from hatchway.edge import protocol as p
-from hatchway.edge.views import canary_of
 
 
 def needs_doc(state: State) -> p.NeedsDoc:
@@ -21,7 +20,7 @@ def needs_doc(state: State) -> p.NeedsDoc:
 
 
 def _item(run: Run, item: Item) -> p.ItemDoc:
-    plan = canary_of(run)
+    plan = run.canary
     match item.capability:
         case "rollback":
             title = f"ROLL BACK {run.service} to {run.from_version}"

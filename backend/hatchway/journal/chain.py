@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hatchway.journal.port import GENESIS, Damaged, Draft, Record
 
@@ -88,20 +89,7 @@ def seal(draft: Draft, *, seq: int, version: int, at: float, prev: str) -> Recor
         prev=prev,
         hash="",
     )
-    return Record(
-        seq=seq,
-        stream=draft.stream,
-        version=version,
-        kind=draft.kind,
-        actor=draft.actor,
-        epoch=draft.epoch,
-        at=at,
-        cause=draft.cause,
-        idem=draft.idem,
-        payload=draft.payload,
-        prev=prev,
-        hash=digest(open_record),
-    )
+    return replace(open_record, hash=digest(open_record))
 
 
 class Verifier:

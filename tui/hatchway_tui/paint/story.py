@@ -171,8 +171,8 @@ def _going(view: View, run: RunDoc) -> Story:
 
 
 def sure_words(confidence: float | None) -> str:
-    """How sure somebody is: never all of it, and nothing when not at all."""
-    if confidence is None or confidence < 0.005:
+    """How sure somebody is: never all of it, and nothing when rather not."""
+    if confidence is None or confidence < 0.5:
         return ""
     return ">99% sure" if confidence > 0.99 else f"{confidence:.0%} sure"
 
