@@ -138,6 +138,7 @@ class VerdictChanged(_Event, frozen=True, kw_only=True, tag="verdict.changed"):
     headline: str
     evidence: tuple[Evidence, ...]
     confidence: float
+    proof: bytes = b""  # what the judge had before and saw, so that the verdict can be recomputed
 
 
 class ProposalMade(_Event, frozen=True, kw_only=True, tag="proposal.made"):
@@ -156,6 +157,7 @@ class ProposalMade(_Event, frozen=True, kw_only=True, tag="proposal.made"):
     answer: Answer
     rule: str
     why: str
+    proof: bytes = b""  # as in VerdictChanged: the verdict that the proposal stands on
 
 
 class CapsuleArmed(_Event, frozen=True, kw_only=True, tag="capsule.armed"):

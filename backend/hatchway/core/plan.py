@@ -95,15 +95,19 @@ class MetricSpec(Struct, frozen=True, kw_only=True):
     """One watched metric of a service.
 
     counts: `total` and `events` are counters; latency: `total` is a histogram, `quantile` the one
-    shown; gauge and state: `total` is a gauge (state: 1 is ok). `source` names an endpoint group.
+    shown; gauge and state: `total` is a gauge (state: 1 is ok); series: `query` is asked of a
+    metrics server for each arm ({arm} stands for its label value) and gives one number.
+    `source` names an endpoint group. `by` is a label whose values are also looked at one by one.
     """
 
     name: str
     label: str
     unit: str = ""
-    kind: Literal["counts", "latency", "gauge", "state"]
+    kind: Literal["counts", "latency", "gauge", "state", "series"]
     source: str
     total: SeriesRef
+    query: str = ""
+    by: str = ""
     events: SeriesRef | None = None
     worse: Literal["up", "down"] = "up"
     judged: bool = True  # takes part in the verdict; else only watched and shown
@@ -117,13 +121,21 @@ class MetricSpec(Struct, frozen=True, kw_only=True):
 
 
 class EndpointSpec(Struct, frozen=True):
-    """Where an arm's metrics are read. `arm_label`: one endpoint tells the arms apart by a label."""
+    """Where an arm's metrics are read. `arm_label`: one source tells the arms apart by a label.
+
+    One of: the instances' own pages (`stable` and `canary`), a page for `both`, the address of a
+    server with `prometheus`' query API (series narrowed by `select`, as in job="shop"), or a
+    `command` that prints a page for the arm named in it as {arm}.
+    """
 
     name: str
     stable: tuple[str, ...] = ()
     canary: tuple[str, ...] = ()
     both: str = ""
     arm_label: str = ""
+    prometheus: str = ""
+    select: str = ""
+    command: tuple[str, ...] = ()
 
 
 class TargetSpec(Struct, frozen=True):

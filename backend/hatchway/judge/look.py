@@ -6,10 +6,16 @@ from msgspec import Struct
 
 
 class Counts(Struct, frozen=True, tag="counts"):
-    """Requests and events in this look for each arm: (n, events)."""
+    """Requests and events in this look for each arm: (n, events).
+
+    `pods` has stable's instances one by one, by name, where there are several; `parts` has
+    (canary, stable) by the value of the label that the metric is scanned by (an endpoint).
+    """
 
     canary: tuple[int, int]
     stable: tuple[int, int]
+    pods: dict[str, tuple[int, int]] = {}
+    parts: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {}
 
 
 class Latency(Struct, frozen=True, tag="latency"):
@@ -21,13 +27,21 @@ class Latency(Struct, frozen=True, tag="latency"):
     bounds: tuple[float, ...]
     canary: tuple[int, ...]
     stable: tuple[int, ...]
+    pods: dict[str, tuple[int, ...]] = {}  # stable's instances one by one, by name
 
 
 class Gauge(Struct, frozen=True, tag="gauge"):
-    """A level per instance, as read."""
+    """A level per instance, as read, in an order that stays the same."""
 
     canary: tuple[float, ...]
     stable: tuple[float, ...]
+
+
+class Series(Struct, frozen=True, tag="series"):
+    """One precomputed number an arm, such as a ratio from a metrics server; None: missing."""
+
+    canary: float | None
+    stable: float | None
 
 
 class Missing(Struct, frozen=True, tag="missing"):
@@ -37,7 +51,7 @@ class Missing(Struct, frozen=True, tag="missing"):
     arm: str = ""  # canary, stable, or empty for both
 
 
-Sample = Counts | Latency | Gauge | Missing
+Sample = Counts | Latency | Gauge | Series | Missing
 
 
 class Look(Struct, frozen=True, kw_only=True):

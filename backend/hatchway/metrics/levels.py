@@ -108,7 +108,7 @@ def _figure(spec: MetricSpec, pieces: tuple[_Piece, ...], total: float) -> float
         return None
     last = pieces[-1].increment
     match spec.kind:
-        case "gauge":
+        case "gauge" | "series":
             return max(last.levels) if spec.worse == "up" else min(last.levels)
         case "state":
             return min(last.levels)
