@@ -27,7 +27,7 @@ from hatchway.edge.server import serve
 from hatchway.forge.git import GitForge
 from hatchway.forge.port import Forge
 from hatchway.journal.sqlite import SqliteJournal
-from hatchway.metrics.scrape import ScrapeMetrics
+from hatchway.metrics.open import opened
 from hatchway.runners.process import ProcessRunner
 from hatchway.settings.load import Settings
 from hatchway.targets.governor import GovernorTarget
@@ -81,7 +81,7 @@ async def _backend(
     journal = await SqliteJournal.open(directory / "journal.db", clock=clock)
     target = GovernorTarget(directory / "governor.sock")
     runner = ProcessRunner(directory / "jobs")
-    metrics = {service.name: ScrapeMetrics(service) for service in installation.services}
+    metrics = {service.name: opened(service) for service in installation.services}
     try:
         live, hub, health = Live(), Hub(secrets.token_hex(8)), Health()
         ledger = Ledger(journal, lost)
