@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from msgspec import Struct
@@ -17,7 +18,7 @@ from hatchway.brains.port import Brain, Sight, Situation, Wish
 from hatchway.conductor.act_first import ActFirst, Entry
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import Live
-from hatchway.conductor.proposals import facts_of, nonsense, propose, without_brain
+from hatchway.conductor.proposals import facts_of, no_proof, nonsense, propose, without_brain
 from hatchway.core import events as ev
 from hatchway.core.actions import Ask
 from hatchway.core.policy import Policy
@@ -33,10 +34,11 @@ BRAIN_LOOK_S = 5.0
 
 
 class Seen(Struct, frozen=True):
-    """What the policy's facts need of the look that a wish stands on."""
+    """What the policy's facts and the journal need of the look that a wish stands on."""
 
     data_at: float | None = None
     stable_healthy: bool | None = None
+    proof: Callable[[], bytes] = no_proof
 
 
 class Agent:
@@ -81,8 +83,18 @@ class Agent:
             actor, decide = self._entry(situation, wish, brain, Seen())
             await self._ledger.record(decide, actor=actor)
 
-    async def look(self, run_id: str, sight: Sight, data_at: float) -> None:
-        """The judge looked at a run's canary. JournalError; a rollback is done all the same."""
+    async def look(
+        self,
+        run_id: str,
+        sight: Sight,
+        data_at: float,
+        proof: Callable[[], bytes] = no_proof,
+    ) -> None:
+        """The judge looked at a run's canary. JournalError; a rollback is done all the same.
+
+        `proof` makes the proof of this verdict (judge/proof.py). Only what is journaled is worth
+        the making, and the brain has no part in it.
+        """
         run = self._ledger.state.runs[run_id]
         stage = run.canary
         if stage is None or not run.active or not 0 <= run.step < len(stage.steps):
@@ -100,11 +112,12 @@ class Agent:
             monitor_s=monitor_s,
             max_s=monitor_s + plan.max_s,
         )
-        entries = [_verdict(situation, sight)]
+        proof = cache(_unfailing(proof))
+        entries = [_verdict(situation, sight, proof)]
         # What is known not to write is not waited for: a rollback may be due.
         trouble = None if self._ledger.trouble else await self._write(entries)
         wishes, brain = await self._wishes(situation, BRAIN_LOOK_S)
-        seen = Seen(data_at, sight.stable_healthy)
+        seen = Seen(data_at, sight.stable_healthy, proof)
         entries += [self._entry(situation, wish, brain, seen) for wish in wishes]
         entries.append(_hold(situation, sight))
         if self._ledger.trouble:
@@ -151,7 +164,7 @@ class Agent:
                 stable_healthy=seen.stable_healthy,
                 confidence=wish.confidence,
             )
-            return propose(state, run, wish, facts, self._policy, brain, now)
+            return propose(state, run, wish, facts, self._policy, brain, now, seen.proof)
 
         return "agent", decide
 
@@ -173,17 +186,21 @@ class Agent:
         return without_brain(situation), f"{self._brain.name} (silent)"
 
 
-def _verdict(situation: Situation, sight: Sight) -> Entry:
+def _unfailing(proof: Callable[[], bytes]) -> Callable[[], bytes]:
+    """A verdict stands, and is acted on, even when its proof cannot be made."""
+
+    def made() -> bytes:
+        try:
+            return proof()
+        except Exception:
+            log.exception("the proof of a verdict could not be made: it is journaled without one")
+            return b""
+
+    return made
+
+
+def _verdict(situation: Situation, sight: Sight, proof: Callable[[], bytes]) -> Entry:
     run_id, step = situation.run.id, situation.run.step
-    verdict = ev.VerdictChanged(
-        run=run_id,
-        step=step,
-        word=sight.word,
-        action=sight.action,
-        headline=sight.headline,
-        evidence=sight.evidence,
-        confidence=sight.confidence,
-    )
 
     def changed(state: State) -> tuple[ev.Event, ...]:
         current = state.runs[run_id]
@@ -192,6 +209,16 @@ def _verdict(situation: Situation, sight: Sight) -> Entry:
         old = current.verdict
         if old is not None and (old.word, old.action) == (sight.word, sight.action):
             return ()
+        verdict = ev.VerdictChanged(
+            run=run_id,
+            step=step,
+            word=sight.word,
+            action=sight.action,
+            headline=sight.headline,
+            evidence=sight.evidence,
+            confidence=sight.confidence,
+            proof=proof(),
+        )
         return (verdict,)
 
     return "judge", changed

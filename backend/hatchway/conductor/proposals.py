@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -120,11 +120,24 @@ def facts_of(
     )
 
 
+def no_proof() -> bytes:
+    """What stands for a wish that does not come from a look of the judge."""
+    return b""
+
+
 def propose(
-    state: State, run: Run, wish: Wish, facts: Facts, policy: Policy, brain: str, now: float
+    state: State,
+    run: Run,
+    wish: Wish,
+    facts: Facts,
+    policy: Policy,
+    brain: str,
+    now: float,
+    proof: Callable[[], bytes] = no_proof,
 ) -> tuple[ev.Event, ...]:
     """The events of one wish; none when the agent has already said so in this step and epoch.
 
+    `proof` makes the proof of the verdict that the wish stands on; it is asked only for an event.
     What a person was only asked because a fact was missing for a moment is done by the agent when
     policy allows it after all.
     """
@@ -158,6 +171,7 @@ def propose(
         answer=said.answer,
         rule=said.rule,
         why=said.why,
+        proof=proof(),
     )
     if said.answer != "ask" or wish.capability not in WRITES:
         return (*closed, made)

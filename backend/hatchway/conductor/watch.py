@@ -7,6 +7,7 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -16,12 +17,14 @@ from hatchway.brains.port import Sight
 from hatchway.conductor.agent import Agent
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import KEPT_POINTS, Live, Reading
+from hatchway.conductor.proposals import no_proof
 from hatchway.core.canary import weight_of
 from hatchway.core.events import Evidence
 from hatchway.core.plan import CanaryStage, MetricSpec, ServiceSpec
 from hatchway.core.state import Run
 from hatchway.journal.port import JournalError
 from hatchway.judge import JudgeConfig, JudgeState, Verdict, judge, new, raised
+from hatchway.judge.proof import sealed
 from hatchway.metrics.levels import Level, Levels, levels
 from hatchway.metrics.port import Metrics
 from hatchway.metrics.window import Window, look
@@ -133,6 +136,7 @@ class CanaryWatch:
         scrape = await self._metrics.look(now)
         self._levels, shown = levels(self._service, self._levels, scrape)
         verdict: Verdict | None = None
+        proof: Callable[[], bytes] = no_proof
         plan = _step_plan(run)
         observed = self._observed()
         if plan is None or observed != weight_of(plan, run.step):
@@ -145,12 +149,14 @@ class CanaryWatch:
                 self._of = (run.id, run.step)
             self._window, sample = look(self._service, self._window, scrape, observed)
             excludes = plan.steps[run.step].excludes
-            self._judge, verdict = judge(self._config, self._judge, sample, excludes)
+            before = self._judge
+            self._judge, verdict = judge(self._config, before, sample, excludes)
+            proof = partial(sealed, self._config, before, sample, excludes, self._judge, verdict)
             self._keep()
         self._show(run, shown, verdict, now)
         if verdict is not None:
             self._judged = (run.id, run.step), asyncio.get_running_loop().time()
-            await self._agent.look(run.id, _sight(verdict, self._specs, now), now)
+            await self._agent.look(run.id, _sight(verdict, self._specs, now), now, proof)
         elif plan is not None and not _changing(run):
             is_now = "cannot be read" if observed is None else f"is {observed} %"
             wanted = weight_of(plan, run.step)
