@@ -32,6 +32,7 @@ class Ledger:
         self.state = State()
         self.verified_to = 0  # records up to here follow from each other, checked by this process
         self.broken = ""  # the first that does not, in words
+        self.failures = 0  # appends of this process that did not reach the disk, or may not have
         self.appended: Callable[[float], None] = lambda seconds: None  # told of each append
         self._trouble: tuple[float, str] | None = None
 
@@ -89,6 +90,7 @@ class Ledger:
             return await self._append(decide(self.state), actor, idem, epoch)
 
     def _complain(self, error: Exception) -> None:
+        self.failures += 1
         self._trouble = asyncio.get_running_loop().time(), str(error)
 
     async def _append(

@@ -38,6 +38,7 @@ class Watched(Struct):
     action: str = "none"
     confidence: float | None = None
     forecast_s: float | None = None
+    e: float | None = None  # the joint evidence, as odds to 1
 
 
 class Trouble(Struct, frozen=True):

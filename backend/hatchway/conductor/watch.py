@@ -200,6 +200,7 @@ class CanaryWatch:
             watched.headline = verdict.headline
             watched.confidence = verdict.confidence
             watched.forecast_s = verdict.forecast_s
+            watched.e = verdict.e
             watched.why = tuple(
                 (why.sign, why.text, _source(why.metric, self._specs), now) for why in verdict.why
             )
