@@ -5,8 +5,9 @@ state = raised(state, now, 5)
 state, verdict = judge(config, state, look, excludes=10)
 """
 
+from .before import before
 from .fold import judge
-from .look import Counts, Gauge, Latency, Look, Missing, Sample
+from .look import Counts, Gauge, Latency, Look, Missing, Sample, Series
 from .state import JudgeConfig, JudgeState, from_bytes, new, raised, to_bytes
 from .verdict import MetricVerdict, Verdict, Why
 
@@ -20,8 +21,10 @@ __all__ = [
     "MetricVerdict",
     "Missing",
     "Sample",
+    "Series",
     "Verdict",
     "Why",
+    "before",
     "from_bytes",
     "judge",
     "new",

@@ -10,7 +10,10 @@ from hatchway.core.plan import MetricSpec
 
 from . import counts, latency
 from .counts import HEALTHY_TILTS, WORSE_TILTS, Arm, Stratum
+from .flapping import swung
+from .joint import standing
 from .look import Counts, Gauge, Latency, Look, Missing, Sample
+from .margins import Margins
 from .recent import Recent, added
 from .state import (
     CountsState,
@@ -25,6 +28,13 @@ from .state import (
 from .wealth import Wealth, bet
 
 GUARD_RATIO = 5.0  # what a cold start may do: in warm-up only worse than this is bet against
+WINDOW_S = 5.0
+"""Looks that point to harm within this time are one window."""
+
+DOUBTFUL = 2.0
+"""Evidence below this points to nothing: windows are counted anew."""
+
+POINTING = 1.2  # times as much evidence after a look as before: it points to harm
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +46,17 @@ class Setting:
     warming: bool
     excludes: float
     weight: int
+    margins: Margins
 
 
 def observed(setting: Setting, spec: MetricSpec, state: MetricState, look: Look) -> MetricState:
     """The metric's state after this look."""
-    setting = replace(setting, excludes=bound(spec, setting.excludes))
+    setting = replace(
+        setting,
+        excludes=bound(spec, setting.excludes),
+        margins=state.margins or setting.config.floors,
+    )
+    before = state.evidence
     sample: Sample = look.samples.get(spec.name) or Missing("no series")
     seen: Evidence
     match state.evidence, sample:
@@ -58,7 +74,36 @@ def observed(setting: Setting, spec: MetricSpec, state: MetricState, look: Look)
             return structs.replace(state, trouble=why, arm=arm)
         case _:
             return structs.replace(state, trouble=f"not the data of a {spec.kind}", arm="")
+    state = _pointed(state, standing(before).e, standing(seen).e, look.t)
+    arms = _arms(spec, seen, sample)
+    if arms is not None:
+        canary, stable = state.swings
+        swings = (
+            swung(canary, arms[0], look.t, look.seconds, stable.usual),
+            swung(stable, arms[1], look.t, look.seconds),
+        )
+        state = structs.replace(state, swings=swings)
     return structs.replace(state, evidence=seen)
+
+
+def _pointed(state: MetricState, before: float, after: float, t: float) -> MetricState:
+    """Counts the windows of time that pointed to harm: one of them alone proves little."""
+    if after < DOUBTFUL:
+        return structs.replace(state, windows=0)
+    if after <= POINTING * before or (state.windows and t < state.window_at + WINDOW_S - 1e-6):
+        return state
+    return structs.replace(state, windows=state.windows + 1, window_at=t)
+
+
+def _arms(spec: MetricSpec, seen: Evidence, sample: Sample) -> tuple[Arm, Arm] | None:
+    """(requests, events) of both arms, where an event is something unwelcome; None: no such."""
+    if isinstance(sample, Counts) and spec.worse == "up":
+        return sample.canary, sample.stable
+    if isinstance(sample, Latency) and isinstance(seen, LatencyState):
+        slow = latency.tail_bucket(seen.known, spec.quantile)
+        if slow is not None:
+            return latency.slower(sample.canary, slow), latency.slower(sample.stable, slow)
+    return None
 
 
 def warming(config: JudgeConfig, state: JudgeState, at: float) -> bool:
@@ -69,7 +114,7 @@ def warming(config: JudgeConfig, state: JudgeState, at: float) -> bool:
 def _traffic(setting: Setting, state: MetricState, t: float, n_c: int, n_s: int) -> MetricState:
     busy, due = state.busy, state.due
     share = min(0.99, max(0.01, setting.weight / 100))
-    if n_c > 0 and n_s > 0:
+    if n_c > 0 and (n_s > 0 or setting.weight >= 100):
         busy, due = t, (0.0, 0.0)
     else:
         due = (due[0] + n_s * share / (1 - share), due[1] + n_c * (1 - share) / share)
@@ -82,7 +127,7 @@ def _counts(setting: Setting, state: CountsState, sample: Counts, *, down: bool)
     canary, stable = sample.canary, sample.stable
     # Fewer conversions on the canary is more conversions on stable: the same test, arms swapped.
     suspect, other = (stable, canary) if down else (canary, stable)
-    ratio = setting.config.r0_floor
+    ratio = setting.margins.ratio
     worse = state.worse
     if not setting.warming:
         worse = _bet(setting, worse, counts.at_most(ratio, suspect, other), WORSE_TILTS)
@@ -118,13 +163,13 @@ def _bet(
 ) -> Wealth:
     if stratum is None:
         return wealth
-    return bet(wealth, counts.gains(stratum, tilts, setting.config.phi_floor), setting.seconds)
+    return bet(wealth, counts.gains(stratum, tilts, setting.margins.phi), setting.seconds)
 
 
 def _latency(
     setting: Setting, spec: MetricSpec, state: LatencyState, sample: Latency
 ) -> LatencyState:
-    config, bounds = setting.config, sample.bounds
+    margins, bounds = setting.margins, sample.bounds
     none = (0,) * (len(bounds) + 1)
     if bounds != state.bounds:  # other buckets than before: what was known does not fit them
         state = structs.replace(
@@ -133,9 +178,7 @@ def _latency(
     canary, stable, known = sample.canary, sample.stable, state.known
     shift, tails = state.shift, state.tails
     if not setting.warming:
-        gains = latency.shift_gains(
-            bounds, canary, stable, known, config.shift_floor, config.phi_floor
-        )
+        gains = latency.shift_gains(bounds, canary, stable, known, margins.shift, margins.phi)
         shift = shift if gains is None else bet(shift, gains, setting.seconds)
         tails = tuple(
             _tail(setting, tail, sample, known, q, tilts)
@@ -158,7 +201,7 @@ def _latency(
         (state.guard, state.healthy, state.better),
         at_canary,
         at_stable,
-        config.tail_floor,
+        margins.tail,
     )
     return structs.replace(
         state,
@@ -182,7 +225,7 @@ def _tail(
     if index is None:
         return wealth
     stratum = counts.at_most(
-        setting.config.tail_floor,
+        setting.margins.tail,
         latency.slower(sample.canary, index),
         latency.slower(sample.stable, index),
     )

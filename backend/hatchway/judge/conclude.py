@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from hatchway.core.plan import MetricSpec
 
-from . import forecast, health, words
+from . import flapping, forecast, health, words
 from .bets import warming
 from .joint import Standing, joint, standing
 from .look import Look
+from .margins import Margins
+from .mismatch import mismatched
 from .state import GaugeState, JudgeConfig, JudgeState, MetricState, bound
 from .verdict import Action, MetricVerdict, MetricWord, Verdict, Why, Word
 
@@ -28,6 +30,8 @@ class _Row:
     blind_s: float
     over: bool  # the canary is beyond its limit
     stable_over: bool
+    margins: Margins
+    flaps: str  # which arms come and go, in words; empty: none
 
     @property
     def judged(self) -> bool:
@@ -86,7 +90,18 @@ def _row(
             word = "no data"
     trouble, blind_s = blind or ("", 0.0)
     stable_over = bool(health.stable_over(spec, metric))
-    return _Row(spec, metric, at, word, trouble, blind_s, over, stable_over)
+    margins = metric.margins or config.floors
+    flaps = _flaps(metric, look.t)
+    return _Row(spec, metric, at, word, trouble, blind_s, over, stable_over, margins, flaps)
+
+
+def _flaps(metric: MetricState, t: float) -> str:
+    canary, stable = metric.swings
+    if flapping.flapping(stable, t):
+        return f"on both arms {words.spells(stable)}"
+    if flapping.flapping(canary, t):
+        return f"on canary {words.spells(canary)}"
+    return ""
 
 
 def _is_healthy(config: JudgeConfig, at: Standing) -> bool:
@@ -108,13 +123,20 @@ def _word(
     judged = [row for row in rows if row.judged]
     blind = [row for row in judged if row.trouble]
     over = [row for row in judged if row.over]
-    enough = max(e, state.peak if state.peak >= config.rollback_at else 0.0) >= config.rollback_at
+    enough = state.certain
+    flaps = next((row for row in judged if row.flaps.startswith("on both")), None)
+    off = mismatched(state.split)
+    if look.weight >= 100 and not blind:
+        return _alone(judged, over)
+    if flaps is not None and (e < config.hold_at or healthy is False):
+        return "UNSURE", "hold", f"FLAPPING: {flaps.spec.label} bad {flaps.flaps}: not ours"
     if healthy is False:
         stable = next(row for row in rows if row.stable_over and not row.spec.shared)
         both = " on both arms" if e < config.hold_at else " on stable, and canary looks worse still"
         return "UNSURE", "hold", f"not ours: {stable.spec.label} beyond the limit{both}"
+    blame = _ailing(rows)
     if enough and lead >= 0 and not rows[lead].trouble:
-        return "REGRESS", "rollback", _line(rows[lead], state.excludes, worse=True)
+        return "REGRESS", "rollback", _line(rows[lead], state.excludes, worse=True) + blame
     if blind:
         row = blind[0]
         known = ", canary was worse before" if enough else ""
@@ -122,8 +144,15 @@ def _word(
         return "NO_DATA", "hold", said
     if not judged:
         return "NO_DATA", "hold", "no metric is judged: nothing can be said of the canary"
+    if off is not None:
+        said = f"canary gets {off:.2g}% of the requests, {look.weight}% are planned"
+        return "UNSURE", "hold", f"the split is not as planned: {said}; nothing is concluded"
     if e >= config.hold_at:
-        return "UNSURE", "hold", f"looks worse, not certain: {_line(rows[lead], state.excludes)}"
+        said = _line(rows[lead], state.excludes)
+        return "UNSURE", "hold", f"looks worse, not certain: {said}{blame}"
+    flaps = next((row for row in judged if row.flaps), None)
+    if flaps is not None:
+        return "UNSURE", "hold", f"FLAPPING: {flaps.spec.label} bad {flaps.flaps}"
     if over:
         return "UNSURE", "hold", f"{over[0].spec.label} beyond its limit on canary"
     if any(row.state.heard is None for row in judged):
@@ -137,6 +166,23 @@ def _word(
     names = ", ".join(row.spec.label for row in open_rows)
     when = f"about {words.duration(ahead)}" if ahead is not None else "unknown time"
     return "UNSURE", "none", f"too little to tell yet on {names}: {when} to go at this traffic"
+
+
+def _ailing(rows: tuple[_Row, ...]) -> str:
+    """A dependency that was down before the rollout and still is may be what the canary shows."""
+    for row in rows:
+        if row.spec.shared and row.state.ailing and row.stable_over:
+            return f"; {row.spec.label} was not well before the rollout and may be the cause"
+    return ""
+
+
+def _alone(judged: list[_Row], over: list[_Row]) -> tuple[Word, Action, str]:
+    """All traffic on the canary: limits still speak, a comparison cannot be made."""
+    nothing = "nothing is held back, so there is nothing to compare with"
+    if over:
+        return "UNSURE", "hold", f"{over[0].spec.label} beyond its limit on canary; {nothing}"
+    limited = any(row.spec.limit is not None for row in judged)
+    return "UNSURE", "none", f"{nothing}: {'within its limits' if limited else 'no limit is set'}"
 
 
 def _line(row: _Row, excludes: float, *, worse: bool = False) -> str:
@@ -165,14 +211,9 @@ def _reasons(
     order = {"-": 0, "?": 1, "+": 2}
     found.sort(key=lambda why: order[why.sign])
     if lead >= 0:
-        found.append(
-            Why(
-                "?",
-                f"margins are configured, not measured (too few instances): {config.r0_floor:g}x,"
-                f" clumping {config.phi_floor:g}",
-                numbers={"r0": config.r0_floor, "phi": config.phi_floor},
-            )
-        )
+        margins = rows[lead].margins
+        numbers = {"r0": margins.ratio, "phi": margins.phi, "pods": float(margins.pods)}
+        found.append(Why("?", words.margins(margins), numbers=numbers))
     return tuple(found)
 
 
@@ -192,8 +233,12 @@ def _reason(row: _Row, excludes: float) -> Why | None:
         "stable_events": float(row.at.stable[1]),
     }
     text = _line(row, excludes)
+    if row.flaps:
+        return Why("-", f"{text}; FLAPPING, bad {row.flaps}", spec.name, numbers)
     if row.stable_over:
-        return Why("-", f"{text}; stable itself is beyond the limit: not ours", spec.name, numbers)
+        since = " since before the rollout" if row.state.ailing else ""
+        said = f"{text}; stable itself is beyond the limit{since}: not ours"
+        return Why("-", said, spec.name, numbers)
     if row.over:
         return Why("-", f"{text}; beyond its limit on canary", spec.name, numbers)
     signs = {"worse": "-", "same": "+", "better": "+"}
@@ -213,7 +258,8 @@ def _gauge_reason(row: _Row, gauge: GaugeState) -> Why | None:
     is_ = "DOWN" if spec.kind == "state" else f"beyond the limit of {spec.limit:g}"
     if row.stable_over or (spec.shared and gauge.stable_out):
         where = "on both arms" if gauge.canary_out else "on stable"
-        return Why("-", f"{spec.label} {is_} {where}: not ours", spec.name, numbers)
+        since = " since before the rollout" if row.state.ailing else ""
+        return Why("-", f"{spec.label} {is_} {where}{since}: not ours", spec.name, numbers)
     if gauge.canary_out and not gauge.stable_out:
         return Why("-", f"{spec.label} {is_} on canary alone", spec.name, numbers)
     return None
@@ -234,7 +280,7 @@ def _forecast(
             forecast.seconds_to(
                 suspect, other, state.step_s,
                 ratio=max(bound(row.spec, state.excludes), 1.01), threshold=config.healthy_at,
-                now=row.at.healthy_now, phi=config.phi_floor,
+                now=row.at.healthy_now, phi=row.margins.phi,
             )
         )  # fmt: skip
     known = [wait for wait in waits if wait is not None]
@@ -252,7 +298,7 @@ def _to_regress(config: JudgeConfig, state: JudgeState, row: _Row, e: float) -> 
         suspect, other = other, suspect
     return forecast.seconds_to(
         suspect, other, state.step_s,
-        ratio=config.r0_floor, threshold=config.rollback_at, now=e, phi=config.phi_floor,
+        ratio=row.margins.ratio, threshold=config.rollback_at, now=e, phi=row.margins.phi,
     )  # fmt: skip
 
 

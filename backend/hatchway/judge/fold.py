@@ -7,9 +7,14 @@ from msgspec import structs
 from .bets import Setting, observed, warming
 from .conclude import concluded
 from .joint import joint, standing
-from .look import Look
+from .look import Counts, Latency, Look
+from .mismatch import Split, mismatched
+from .mismatch import observed as split_observed
 from .state import JudgeConfig, JudgeState, healthy_again, raised
 from .verdict import Verdict
+
+FEWEST_WINDOWS = 2
+"""Windows of time that must point to harm before it is rolled back."""
 
 
 def judge(
@@ -30,7 +35,8 @@ def judge(
         state = raised(state, began, look.weight)
     if state.excludes not in (0.0, excludes):
         state = healthy_again(state)
-    setting = Setting(config, look.seconds, warming(config, state, began), excludes, look.weight)
+    warm = warming(config, state, began)
+    setting = Setting(config, look.seconds, warm, excludes, look.weight, config.floors)
     metrics = tuple(
         observed(setting, spec, metric, look)
         for spec, metric in zip(config.metrics, state.metrics, strict=True)
@@ -42,10 +48,37 @@ def judge(
         weight=look.weight,
         excludes=excludes,
         step_s=state.step_s + look.seconds,
+        split=state.split if warm else _split(config, state, look),
     )
     standings = tuple(standing(metric.evidence) for metric in metrics)
-    e, _ = joint(config, standings)
+    e, lead = joint(config, standings)
     if e >= config.hold_at and not state.held:
         state = healthy_again(state)  # after a fright, PASS needs evidence from after it
-    state = structs.replace(state, held=e >= config.hold_at, peak=max(state.peak, e))
+    state = structs.replace(
+        state,
+        held=e >= config.hold_at,
+        peak=max(state.peak, e),
+        certain=state.certain or _certain(config, state, e, lead),
+    )
     return state, concluded(config, state, look)
+
+
+def _certain(config: JudgeConfig, state: JudgeState, e: float, lead: int) -> bool:
+    """Whether it may be rolled back: enough evidence, of more than one window, on a true split."""
+    if lead < 0 or e < config.rollback_at or mismatched(state.split) is not None:
+        return False
+    return state.metrics[lead].windows >= FEWEST_WINDOWS and state.weight < 100
+
+
+def _split(config: JudgeConfig, state: JudgeState, look: Look) -> Split:
+    """Evidence on the share of traffic, from the first judged metric that counts requests."""
+    for spec in config.metrics:
+        sample = look.samples.get(spec.name)
+        if not spec.judged or not isinstance(sample, Counts | Latency):
+            continue
+        if isinstance(sample, Counts):
+            canary, stable = sample.canary[0], sample.stable[0]
+        else:
+            canary, stable = sum(sample.canary), sum(sample.stable)
+        return split_observed(state.split, canary, stable, look.weight, look.seconds)
+    return state.split

@@ -7,8 +7,13 @@ from msgspec import Struct
 
 from hatchway.core.plan import MetricSpec
 
+from . import calibrate
+from .calibrate import Calibration
 from .counts import Arm
+from .flapping import Swings
 from .latency import TAILS
+from .margins import Margins
+from .mismatch import Split
 from .recent import Recent
 from .wealth import Wealth, released
 
@@ -18,10 +23,11 @@ EARLY = Wealth(due=0.9)  # PASS evidence begins with most of its wealth: each st
 class JudgeConfig(Struct, frozen=True, kw_only=True):
     """What is judged and how sure one must be.
 
-    With one instance an arm nobody can measure how much instances differ by themselves, so
+    With few instances an arm nobody can measure how much instances differ by themselves, so
     margins are configured: odds of an event up to `r0_floor` times stable's are not called worse,
     evidence is divided by `phi_floor` (events that come in clumps), a latency shift up to
     `shift_floor` (0.2: 20 %) and a tail up to `tail_floor` times stable's are not called worse.
+    With enough instances they are measured before the rollout (calibrate.py).
     """
 
     metrics: tuple[MetricSpec, ...]
@@ -35,6 +41,11 @@ class JudgeConfig(Struct, frozen=True, kw_only=True):
     tail_floor: float = 2.0
     blind_after_s: float = 3.0  # without data of a judged metric
     quiet_after_s: float = 30.0  # without a request on either arm
+
+    @property
+    def floors(self) -> Margins:
+        """The configured margins."""
+        return Margins(self.phi_floor, self.r0_floor, self.shift_floor, self.tail_floor)
 
 
 class CountsState(Struct, frozen=True, array_like=True, tag="c"):
@@ -86,6 +97,8 @@ class MetricState(Struct, frozen=True, array_like=True):
 
     `heard` is the time of the newest data, `busy` of the newest look in which each arm had
     requests. `due` is how many requests (canary, stable) should have come since, by the weight.
+    `windows` is how many windows of time pointed to harm, the newest from `window_at` on;
+    `ailing` whether stable was beyond its limit already before the rollout.
     """
 
     evidence: Evidence
@@ -94,6 +107,12 @@ class MetricState(Struct, frozen=True, array_like=True):
     due: tuple[float, float] = (0.0, 0.0)
     trouble: str = ""
     arm: str = ""
+    windows: int = 0
+    window_at: float = 0.0
+    ailing: bool = False
+    margins: Margins | None = None  # as measured; None: the configured ones
+    calibration: Calibration | None = None  # until the rollout begins
+    swings: tuple[Swings, Swings] = (Swings(), Swings())  # of canary and of stable
 
 
 class JudgeState(Struct, frozen=True, array_like=True):
@@ -106,7 +125,9 @@ class JudgeState(Struct, frozen=True, array_like=True):
     excludes: float = 0.0
     peak: float = 0.0
     held: bool = False
+    certain: bool = False  # once enough for a rollback, on data that were to be trusted
     step_s: float = 0.0  # seconds of data in this step
+    split: Split = Split()
 
 
 def bound(spec: MetricSpec, excludes: float) -> float:
@@ -126,13 +147,16 @@ def raised(state: JudgeState, t: float, weight: int) -> JudgeState:
     """The state after the canary's share went up at `t`.
 
     Warm-up begins, fresh wealth enters the search for a regression, and the evidence for PASS
-    starts again: it was about another share. Evidence of a regression goes on.
+    starts again: it was about another share. Evidence of a regression goes on. At the first raise
+    the margins are settled by what stable's instances showed before.
     """
     metrics = tuple(
-        msgspec.structs.replace(metric, evidence=_raised(metric.evidence))
+        msgspec.structs.replace(_settled(metric), evidence=_raised(metric.evidence))
         for metric in state.metrics
     )
-    return msgspec.structs.replace(state, metrics=metrics, raised=t, weight=weight, step_s=0.0)
+    return msgspec.structs.replace(
+        state, metrics=metrics, raised=t, weight=weight, step_s=0.0, split=Split()
+    )
 
 
 def healthy_again(state: JudgeState) -> JudgeState:
@@ -156,6 +180,15 @@ def from_bytes(data: bytes) -> JudgeState:
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(JudgeState)
+
+
+def _settled(metric: MetricState) -> MetricState:
+    known = metric.calibration
+    if known is None:
+        return metric
+    latency = isinstance(metric.evidence, LatencyState)
+    margins = (calibrate.for_latency if latency else calibrate.for_counts)(known)
+    return msgspec.structs.replace(metric, margins=margins, calibration=None)
 
 
 def _raised(evidence: Evidence) -> Evidence:

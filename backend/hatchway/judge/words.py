@@ -7,7 +7,9 @@ from math import floor, log10
 from hatchway.core.plan import MetricSpec
 
 from .counts import Arm
+from .flapping import Swings
 from .joint import Standing
+from .margins import Margins
 from .quantile import quantile
 from .recent import sums
 from .state import LatencyState, MetricState
@@ -23,6 +25,23 @@ def duration(seconds: float) -> str:
     if seconds < 48 * 3600:
         return f"{round(seconds / 3600)} h"
     return f"{round(seconds / 86400)} days"
+
+
+def spells(swings: Swings) -> str:
+    """3 times in 12 min; how long a spell is."""
+    first, last = swings.spells[0][0], max(max(spell) for spell in swings.spells)
+    ended = [end - begin for begin, end in swings.spells if end > begin]
+    each = f", about {duration(sum(ended) / len(ended))} each" if ended else ""
+    return f"{len(swings.spells)} times in {duration(last - first)}{each}"
+
+
+def margins(measured: Margins) -> str:
+    """Where the margins come from, and what they are."""
+    what = f"{measured.ratio:.2g}x, clumping {measured.phi:.2g}"
+    if measured.pods:
+        time = duration(measured.seconds)
+        return f"margins measured on {measured.pods} instances of stable over {time}: {what}"
+    return f"margins are configured, not measured (too few instances): {what}"
 
 
 def chance(e: float) -> str:
