@@ -167,7 +167,7 @@ def test_one_of_two_instances_missing_does_not_blind(make_service: Any, app_page
     see(app_page(10), app_page(1000), app_page(1))
     assert see(app_page(20), None, app_page(2)).samples["orders"] == Counts((1, 0), (10, 0))
     assert see(app_page(30), app_page(1007), app_page(3)).samples["orders"] == Counts(
-        (1, 0), (17, 0)
+        (1, 0), (17, 0), pods={"http://a/": (10, 0), "http://b/": (7, 0)}
     )
 
 

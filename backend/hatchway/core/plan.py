@@ -136,6 +136,7 @@ class EndpointSpec(Struct, frozen=True):
     prometheus: str = ""
     select: str = ""
     command: tuple[str, ...] = ()
+    arms: dict[str, str] = {}  # the arms' label values, where they are not the target's names
 
 
 class TargetSpec(Struct, frozen=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from hatchway.core.plan import MetricSpec, ServiceSpec
-from hatchway.judge.quantile import quantile
+from hatchway.judge.quantile import bucket_of, quantile
 
 from .increments import Increment, Source
 from .port import Page, Scrape
@@ -23,7 +23,8 @@ class Level(Struct, frozen=True):
 
     None: nothing was seen in the window. `n` is the requests of the canary behind its figure,
     `at` the time of the older arm's newest data (0: never), `trouble` why newer is missing.
-    States are 1 or 0, with `text_stable` and `text_canary` in words.
+    States are 1 or 0, with `text_stable` and `text_canary` in words; for a latency these name the
+    bucket that holds it ("between 50 and 100 ms"): the figure is interpolated in there.
     """
 
     name: str
@@ -63,7 +64,8 @@ def levels(
     troubles: dict[tuple[str, str], str] = {}
     for spec in service.metrics:
         for arm in ARMS:
-            pages = source.pages(scrape, spec.source, arm)
+            query = spec.name if spec.kind == "series" else ""
+            pages = source.pages(scrape, spec.source, arm, query)
             kept = tuple(
                 piece
                 for piece in window.pieces.get((spec.name, arm), ())
@@ -73,12 +75,14 @@ def levels(
             if isinstance(got, str):
                 troubles[spec.name, arm] = got
             else:
-                kept = (*kept, _Piece(scrape.at, seconds, got))
+                # What could not be read meanwhile is in this piece too.
+                last = window.heard.get((spec.name, arm), scrape.at - seconds)
+                kept = (*kept, _Piece(scrape.at, max(1e-3, scrape.at - last), got))
                 heard[spec.name, arm] = scrape.at
             pieces[spec.name, arm] = kept
     base = {name: dict(pages) for name, pages in window.base.items()}
     for page in scrape.pages:
-        if not page.trouble:
+        if not (page.trouble or page.query):
             base.setdefault(page.endpoint, {})[page.url] = page
     after = Levels(scrape.at, base, pieces, heard)
     return after, tuple(_level(spec, after, troubles) for spec in service.metrics)
@@ -89,7 +93,9 @@ def _level(spec: MetricSpec, window: Levels, troubles: dict[tuple[str, str], str
     total = sum(_rate(pieces) for pieces in (stable, canary))
     shown = tuple(_figure(spec, pieces, total) for pieces in (stable, canary))
     said = [f"{arm}: {troubles[spec.name, arm]}" for arm in ARMS if (spec.name, arm) in troubles]
-    words = tuple(_state(level) if spec.kind == "state" else "" for level in shown)
+    words = tuple(
+        _words(spec, pieces, level) for pieces, level in zip((stable, canary), shown, strict=True)
+    )
     counted = spec.kind in ("counts", "latency")
     return Level(
         name=spec.name,
@@ -109,13 +115,12 @@ def _figure(spec: MetricSpec, pieces: tuple[_Piece, ...], total: float) -> float
     last = pieces[-1].increment
     match spec.kind:
         case "gauge" | "series":
-            return max(last.levels) if spec.worse == "up" else min(last.levels)
+            worst = max if spec.worse == "up" else min
+            return worst(last.levels) if last.levels else None
         case "state":
             return min(last.levels)
         case "latency":
-            same = [piece.increment.buckets for piece in pieces if _same(piece, last)]
-            level = quantile(last.bounds, [sum(column) for column in zip(*same, strict=True)],
-                             spec.quantile)  # fmt: skip
+            level = quantile(last.bounds, _buckets(pieces), spec.quantile)
             return level if level is None or spec.shown_as != "ms" else 1000.0 * level
         case "counts":
             requests = sum(piece.increment.requests for piece in pieces)
@@ -133,11 +138,28 @@ def _rate(pieces: tuple[_Piece, ...]) -> float:
     return sum(piece.increment.requests for piece in pieces) / seconds if seconds else 0.0
 
 
-def _same(piece: _Piece, last: Increment) -> bool:
-    return piece.increment.bounds == last.bounds
+def _buckets(pieces: tuple[_Piece, ...]) -> list[int]:
+    bounds = pieces[-1].increment.bounds
+    same = [piece.increment.buckets for piece in pieces if piece.increment.bounds == bounds]
+    return [sum(column) for column in zip(*same, strict=True)]
 
 
-def _state(level: float | None) -> str:
+def _words(spec: MetricSpec, pieces: tuple[_Piece, ...], level: float | None) -> str:
     if level is None:
         return ""
-    return "ok" if level >= 1 else "DOWN"
+    if spec.kind == "state":
+        return "ok" if level >= 1 else "DOWN"
+    if spec.kind == "latency":
+        bounds = pieces[-1].increment.bounds
+        return _between(bounds, bucket_of(_buckets(pieces), spec.quantile) or 0, spec.shown_as)
+    return ""
+
+
+def _between(bounds: tuple[float, ...], index: int, shown_as: str) -> str:
+    """All that a histogram says about its quantile: the bucket that holds it."""
+    scale, unit = (1000.0, "ms") if shown_as == "ms" else (1.0, "s")
+    if index >= len(bounds):
+        return f"above {scale * bounds[-1]:g} {unit}"
+    if index == 0:
+        return f"below {scale * bounds[0]:g} {unit}"
+    return f"between {scale * bounds[index - 1]:g} and {scale * bounds[index]:g} {unit}"

@@ -34,6 +34,10 @@ class ScrapeMetrics:
             for url in urls
         )
 
+    async def about(self) -> tuple[str, ...]:
+        """Nothing: an instance's own page is as new as the look."""
+        return ()
+
     async def look(self, now: float) -> Scrape:
         """Scrape every endpoint once; what cannot be read is a page with its trouble in words."""
         async with asyncio.TaskGroup() as group:
