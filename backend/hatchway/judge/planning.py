@@ -16,6 +16,7 @@ from .counts import HEALTHY_TILTS, WORSE_TILTS
 from .drift import Shares, Traffic
 from .forecast import TOO_LONG
 from .joint import GUARD_SHARE
+from .margins import Margins
 from .state import EARLY, JudgeConfig
 from .wealth import Wealth, bet
 
@@ -31,11 +32,15 @@ class Counted(Struct, frozen=True):
 
 
 class Timed(Struct, frozen=True):
-    """Latency by bucket: the upper `bounds` in seconds and stable's `shares` in each bucket."""
+    """Latency by bucket: the upper `bounds` in seconds and stable's `shares` in each bucket.
+
+    `known` is how many requests of stable the judge will have seen before the raise.
+    """
 
     bounds: tuple[float, ...]
     shares: Shares
     quantile: float = 0.95
+    known: float = 0.0
 
 
 Subject = Counted | Timed
@@ -59,17 +64,20 @@ def seconds_to_find(
     *,
     share: float = 1.0,
     threshold: float | None = None,
+    margins: Margins | None = None,
 ) -> float | None:
     """Seconds from the raise until a regression of `factor` is called; None: not within a week.
 
     A `factor` of 2 is odds of an event twice (fewer are worse: half) as high, or every request
     twice as slow. `share` is the metric's part of the joint evidence (`joint.weights`), the
-    threshold that of a roll-back unless another is given.
+    threshold that of a roll-back unless another is given. `margins` are the configured ones unless
+    measured ones are given.
     """
     threshold = config.rollback_at if threshold is None else threshold
     if not _usable(traffic) or share <= 0:
         return None
-    return _reached(_stakes(config, subject, traffic, factor), threshold / share, TOO_LONG)
+    stakes = _stakes(config, margins or config.floors, subject, traffic, factor)
+    return _reached(stakes, threshold / share, TOO_LONG)
 
 
 def smallest_found(
@@ -80,6 +88,7 @@ def smallest_found(
     *,
     share: float = 1.0,
     threshold: float | None = None,
+    margins: Margins | None = None,
 ) -> float | None:
     """The smallest factor that is expected to be called within `seconds`; None: not even x1000."""
     threshold = config.rollback_at if threshold is None else threshold
@@ -87,7 +96,7 @@ def smallest_found(
         return None
 
     def found(factor: float) -> bool:
-        stakes = _stakes(config, subject, traffic, factor)
+        stakes = _stakes(config, margins or config.floors, subject, traffic, factor)
         return _reached(stakes, threshold / share, seconds) is not None
 
     if not found(LARGEST):
@@ -100,7 +109,12 @@ def smallest_found(
 
 
 def seconds_to_pass(
-    config: JudgeConfig, subject: Subject, traffic: Traffic, excludes: float
+    config: JudgeConfig,
+    subject: Subject,
+    traffic: Traffic,
+    excludes: float,
+    *,
+    margins: Margins | None = None,
 ) -> float | None:
     """Seconds from the raise until "worse than `excludes` times" is excluded of a good canary.
 
@@ -110,9 +124,8 @@ def seconds_to_pass(
         return None
     begins, chance = _tail_known(subject, traffic)
     down = isinstance(subject, Counted) and subject.down
-    gains = drift.events_healthy(
-        traffic, (chance, chance), excludes, HEALTHY_TILTS, config.phi_floor, down=down
-    )
+    phi = (margins or config.floors).phi
+    gains = drift.events_healthy(traffic, (chance, chance), excludes, HEALTHY_TILTS, phi, down=down)
     stake = _Stake(1.0, gains, begins=begins, wealth=EARLY)
     reached = _reached((stake,), config.healthy_at, TOO_LONG)
     return None if reached is None else max(reached, config.warmup_s)
@@ -136,37 +149,38 @@ def _tail_known(subject: Subject, traffic: Traffic) -> tuple[float, float]:
     slow = _slow(subject, subject.quantile)
     if slow is None:
         return inf, 0.0
-    return _until_known(traffic, subject.quantile), sum(subject.shares[slow + 1 :])
+    begins = _until(subject, traffic, _KNOWN / (1.0 - subject.quantile))
+    return begins, sum(subject.shares[slow + 1 :])
 
 
 def _stakes(
-    config: JudgeConfig, subject: Subject, traffic: Traffic, factor: float
+    config: JudgeConfig, margins: Margins, subject: Subject, traffic: Traffic, factor: float
 ) -> tuple[_Stake, ...]:
     if isinstance(subject, Counted):
-        return _counted(config, subject, traffic, factor)
-    return _timed(config, subject, traffic, factor)
+        return _counted(config, margins, subject, traffic, factor)
+    return _timed(config, margins, subject, traffic, factor)
 
 
 def _counted(
-    config: JudgeConfig, subject: Counted, traffic: Traffic, factor: float
+    config: JudgeConfig, margins: Margins, subject: Counted, traffic: Traffic, factor: float
 ) -> tuple[_Stake, ...]:
     chances = worse_chance(subject, factor), subject.p
 
     def gains(ratio: float) -> tuple[float, ...]:
         return drift.events_worse(
-            traffic, chances, ratio, WORSE_TILTS, config.phi_floor, down=subject.down
+            traffic, chances, ratio, WORSE_TILTS, margins.phi, down=subject.down
         )
 
     return (
-        _Stake(1 - GUARD_SHARE, gains(config.r0_floor), begins=config.warmup_s),
+        _Stake(1 - GUARD_SHARE, gains(margins.ratio), begins=config.warmup_s),
         _Stake(GUARD_SHARE, gains(GUARD_RATIO), ends=config.warmup_s),
     )
 
 
 def _timed(
-    config: JudgeConfig, subject: Timed, traffic: Traffic, factor: float
+    config: JudgeConfig, margins: Margins, subject: Timed, traffic: Traffic, factor: float
 ) -> tuple[_Stake, ...]:
-    bounds, stable, phi = subject.bounds, subject.shares, config.phi_floor
+    bounds, stable, phi = subject.bounds, subject.shares, margins.phi
     canary = drift.slowed(bounds, stable, factor)
 
     def tail(q: float, ratio: float, tilts: tuple[float, ...]) -> tuple[float, ...]:
@@ -178,15 +192,15 @@ def _timed(
 
     after = config.warmup_s
     main = 1 - GUARD_SHARE
-    shift = drift.shift(traffic, bounds, canary, stable, config.shift_floor, phi)
-    known = latency.ENOUGH / (traffic.rate * (1 - traffic.weight))
-    stakes = [_Stake(main * latency.SHIFT_SHARE, shift, begins=max(after, known))]
+    shift = drift.shift(traffic, bounds, canary, stable, margins.shift, phi)
+    begins = max(after, _until(subject, traffic, latency.ENOUGH))
+    stakes = [_Stake(main * latency.SHIFT_SHARE, shift, begins=begins)]
     for share, (q, tilts) in zip(latency.TAIL_SHARE, latency.TAILS, strict=True):
-        begins = max(after, _until_known(traffic, q))
-        gains = tail(q, config.tail_floor, tilts)
+        begins = max(after, _until(subject, traffic, _KNOWN / (1.0 - q)))
+        gains = tail(q, margins.tail, tilts)
         stakes.append(_Stake(main * share, gains, begins=begins))
     guard = tail(subject.quantile, GUARD_RATIO, WORSE_TILTS)
-    begins = _until_known(traffic, subject.quantile)
+    begins = _until(subject, traffic, _KNOWN / (1.0 - subject.quantile))
     return (*stakes, _Stake(GUARD_SHARE, guard, begins=begins, ends=after))
 
 
@@ -194,8 +208,9 @@ def _slow(subject: Timed, q: float) -> int | None:
     return latency.tail_bucket(drift.scaled(subject.shares), q)
 
 
-def _until_known(traffic: Traffic, q: float) -> float:
-    return _KNOWN / (1.0 - q) / (traffic.rate * (1 - traffic.weight))
+def _until(subject: Timed, traffic: Traffic, requests: float) -> float:
+    """Seconds until stable has had so many requests."""
+    return max(0.0, requests - subject.known) / (traffic.rate * (1 - traffic.weight))
 
 
 def _reached(stakes: tuple[_Stake, ...], need: float, within: float) -> float | None:
