@@ -20,10 +20,12 @@ from hatchway.conductor.live import Live
 from hatchway.conductor.watch import CanaryWatch
 from hatchway.conductor.weights import Weights
 from hatchway.edge.desk import Desk
+from hatchway.edge.figures import house
 from hatchway.edge.health import Health
 from hatchway.edge.hub import Hub
 from hatchway.edge.publisher import Publisher
 from hatchway.edge.server import serve
+from hatchway.edge.tally import Tally
 from hatchway.forge.git import GitForge
 from hatchway.forge.port import Forge
 from hatchway.journal.sqlite import SqliteJournal
@@ -91,7 +93,10 @@ async def _backend(
             for service in installation.services
         }
         publisher = Publisher(hub, ledger, live, installation, clock, health)
+        tally = Tally()
+        ledger.listen(tally.take)
         await ledger.replay()
+        health.house = house(ledger, live, tally, installation, clock)
 
         follower = AuthorityFollower(ledger, target, live, services, clock)
         conductor = Conductor(

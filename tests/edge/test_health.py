@@ -64,7 +64,7 @@ def test_every_figure_is_exact_and_parses() -> None:
 
 
 def test_a_governor_that_never_answered_has_no_age() -> None:
-    assert "governor_age" not in Health().render().decode()
+    assert ("hatchway_governor_age_seconds", ()) not in figures(Health().render().decode())
 
 
 async def test_healthz_says_what_is_wrong(edge: Any) -> None:

@@ -7,18 +7,21 @@ that nobody scrapes starts sooner and pays nothing for them.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable
-from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import hatchway
+from hatchway.edge.catalogue import FAMILIES, Family
+from hatchway.edge.durations import Durations
+from hatchway.edge.figures import Sample, Samples
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
     from prometheus_client.metrics_core import Metric
+
+log = logging.getLogger("hatchway.health")
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -28,24 +31,8 @@ LAG_BOUNDS_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 LAG_EVERY_S = 1.0
 """How often the event loop's delay is measured."""
 
-
-class Durations:
-    """A histogram of durations in seconds."""
-
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self._bounds = bounds
-        self._counts = [0] * (len(bounds) + 1)
-        self._sum = 0.0
-
-    def observe(self, seconds: float) -> None:
-        """Count one duration."""
-        self._counts[bisect_left(self._bounds, seconds)] += 1
-        self._sum += seconds
-
-    def cumulative(self) -> tuple[list[tuple[str, float]], float]:
-        """The counts up to each bound (as text, "+Inf" last), and the sum of all durations."""
-        bounds = [*map(str, self._bounds), "+Inf"]
-        return list(zip(bounds, accumulate(self._counts), strict=True)), self._sum
+PARTS = ("journal", "governor", "brain", "metrics", "documents", "runs")
+"""Whose trouble is counted apart."""
 
 
 class Health:
@@ -67,7 +54,9 @@ class Health:
         self._commands: Counter[tuple[str, str]] = Counter()
         self._append = Durations(APPEND_BOUNDS_S)
         self._lag = Durations(LAG_BOUNDS_S)
-        self._registry: CollectorRegistry | None = None
+        self._incomplete = 0
+        self.house: Callable[[], Samples] = dict
+        """What is known of the installation (see figures.py); called on the event loop."""
 
     # --- counting -------------------------------------------------------------------------------
 
@@ -110,63 +99,92 @@ class Health:
         trouble = [f"{part}: {words}" for part, words in self.trouble.items() if words]
         return not trouble, "".join(f"{line}\n" for line in trouble) or "ok\n"
 
+    def samples(self) -> Samples:
+        """All that can be said now. To be called on the event loop: it reads what changes there."""
+        try:
+            known = self.house()
+        except Exception:
+            # An age that is missing must not look like a backend that is down.
+            log.exception("a page of figures is incomplete")
+            self._incomplete += 1
+            known = {}
+        return {**known, **{f"hatchway_{name}": found for name, found in self._own().items()}}
+
     def render(self) -> bytes:
-        """All figures as Prometheus text. Blocks for some milliseconds; may run in a thread."""
-        from prometheus_client import (  # noqa: PLC0415 (see the top)
-            CollectorRegistry,
-            ProcessCollector,
-            generate_latest,
-        )
+        """All figures as Prometheus text."""
+        return page(self.samples())
 
-        if self._registry is None:
-            registry = CollectorRegistry(auto_describe=False)
-            registry.register(self)
-            ProcessCollector(registry=registry)
-            self._registry = registry
-        return generate_latest(self._registry)
-
-    def collect(self) -> Iterable[Metric]:
-        """The figures, for a prometheus-client registry."""
-        from prometheus_client.metrics_core import (  # noqa: PLC0415 (see the top)
-            CounterMetricFamily,
-            GaugeMetricFamily,
-            HistogramMetricFamily,
-        )
-
-        def gauge(name: str, what: str, value: float) -> Metric:
-            return GaugeMetricFamily(f"hatchway_{name}", what, value=value)
-
-        def histogram(name: str, what: str, durations: Durations) -> Metric:
-            buckets, total = durations.cumulative()
-            return HistogramMetricFamily(f"hatchway_{name}", what, buckets=buckets, sum_value=total)
-
-        build = GaugeMetricFamily("hatchway_build_info", "The version.", labels=["version"])
-        build.add_metric([hatchway.__version__], 1)
-        yield build
-        yield gauge("healthy", "1 when no part reports trouble.", float(self.report()[0]))
-        yield gauge("documents_revision", "Newest revision of the documents.", self.rev)
-        yield gauge("journal_seq", "Newest event of the journal.", self.journal_seq)
+    def _own(self) -> Samples:
+        troubles = Counter(part_of(key, words) for key, words in self.trouble.items() if words)
+        samples: Samples = {
+            "build_info": [((hatchway.__version__,), 1)],
+            "healthy": [((), float(self.report()[0]))],
+            "troubles": [((part,), troubles[part]) for part in PARTS],
+            "documents_revision": [((), self.rev)],
+            "clients": [((socket,), count) for socket, count in self._clients.items()],
+            "dropped_clients_total": [((why,), count) for why, count in self._dropped.items()],
+            "bad_messages_total": [((), self._bad_messages)],
+            "commands_total": [*self._commands.items()],
+            "loop_lag_seconds": [((), self._lag)],
+            "incomplete_pages_total": [((), self._incomplete)],
+            "journal_seq": [((), self.journal_seq)],
+            "journal_append_seconds": [((), self._append)],
+        }
         if self.governor_at:
             age = max(0.0, self._now() - self.governor_at)
-            yield gauge("governor_age_seconds", "Time since the governor last answered.", age)
-        clients = GaugeMetricFamily("hatchway_clients", "Connected clients.", labels=["socket"])
-        for socket, count in self._clients.copy().items():
-            clients.add_metric([socket], count)
-        yield clients
-        dropped = CounterMetricFamily(
-            "hatchway_dropped_clients", "Clients that were cut off.", labels=["why"]
-        )
-        for why, count in self._dropped.copy().items():
-            dropped.add_metric([why], count)
-        yield dropped
-        yield CounterMetricFamily(
-            "hatchway_bad_messages", "Messages that made no sense.", value=self._bad_messages
-        )
-        commands = CounterMetricFamily(
-            "hatchway_commands", "Commands, by answer.", labels=["kind", "answer"]
-        )
-        for (kind, answer), count in self._commands.copy().items():
-            commands.add_metric([kind, answer], count)
-        yield commands
-        yield histogram("journal_append_seconds", "Time until an append was on disk.", self._append)
-        yield histogram("loop_lag_seconds", "How late the event loop ran.", self._lag)
+            samples["governor_age_seconds"] = [((), age)]
+        return samples
+
+
+def part_of(key: str, words: str) -> str:
+    """Which of PARTS has a trouble that is told under `key`: those are many, runs' among them."""
+    if words.startswith("cannot be shown"):
+        return "documents"
+    if key in PARTS:
+        return key
+    return "metrics" if key.startswith("looking at ") else "runs"
+
+
+def page(samples: Samples) -> bytes:
+    """Samples as Prometheus text. Takes some milliseconds; may run in a thread."""
+    from prometheus_client import (  # noqa: PLC0415 (see the top)
+        CollectorRegistry,
+        ProcessCollector,
+        generate_latest,
+    )
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Once([_metric(family, samples) for family in FAMILIES]))
+    ProcessCollector(registry=registry)
+    return generate_latest(registry)
+
+
+class _Once:
+    """What prometheus-client asks for metrics."""
+
+    def __init__(self, metrics: list[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+
+def _metric(family: Family, samples: Samples) -> Metric:
+    from prometheus_client.metrics_core import (  # noqa: PLC0415 (see the top)
+        CounterMetricFamily,
+        GaugeMetricFamily,
+        HistogramMetricFamily,
+    )
+
+    found: list[Sample] = samples.get(family.name, [])
+    says = f"{family.says} Since {family.since}." if family.since else family.says
+    histogram = HistogramMetricFamily(family.name, says, labels=family.labels)
+    kind = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
+    plain = kind(family.name, says, labels=family.labels)
+    for labels, value in found:
+        if isinstance(value, Durations):
+            buckets, total = value.cumulative()
+            histogram.add_metric(labels, buckets, total)
+        else:
+            plain.add_metric(labels, value)
+    return histogram if family.kind == "histogram" else plain

@@ -27,7 +27,7 @@ from hatchway.core.plan import Installation
 from hatchway.edge.client import Client, Login
 from hatchway.edge.connection import Connection
 from hatchway.edge.door import ANSWER_S, Door, Guard
-from hatchway.edge.health import CONTENT_TYPE, Health
+from hatchway.edge.health import CONTENT_TYPE, Health, page
 from hatchway.edge.hub import Hub
 from hatchway.edge.identity import Identity, People, peer_uid
 from hatchway.edge.limits import Seats
@@ -36,6 +36,8 @@ from hatchway.edge.sockets import tcp_listener, unix_listener
 from hatchway.edge.tokens import TokenFileError, Tokens
 
 log = logging.getLogger("hatchway.edge")
+wire = log.getChild("wire")
+wire.setLevel(logging.WARNING)  # a line for each connection is too much with a scrape every second
 
 SOCKET_MODE = 0o660
 MESSAGE_MAX = 64 * 1024
@@ -182,7 +184,7 @@ class _Front(abc.ABC):
             close_timeout=CLOSE_S,
             ping_interval=None,  # the client's writer pings, and looks for the pong
             max_size=MESSAGE_MAX,
-            logger=log,
+            logger=wire,
         ):
             yield
 
@@ -210,7 +212,7 @@ class _Front(abc.ABC):
                 return socket.respond(status, words)
             case "/metrics" if self._may_scrape(socket):
                 # In a thread: the first time it imports, and stops should not wait for that.
-                text = await asyncio.to_thread(health.render)
+                text = await asyncio.to_thread(page, health.samples())
                 response = socket.respond(HTTPStatus.OK, text.decode())
                 del response.headers["Content-Type"]
                 response.headers["Content-Type"] = CONTENT_TYPE
