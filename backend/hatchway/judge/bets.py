@@ -11,7 +11,6 @@ from hatchway.core.plan import MetricSpec
 from . import counts, latency
 from .counts import HEALTHY_TILTS, WORSE_TILTS, Arm, Stratum
 from .flapping import swung
-from .joint import standing
 from .look import Counts, Gauge, Latency, Look, Missing, Sample
 from .margins import Margins
 from .recent import Recent, added
@@ -28,13 +27,6 @@ from .state import (
 from .wealth import Wealth, bet
 
 GUARD_RATIO = 5.0  # what a cold start may do: in warm-up only worse than this is bet against
-WINDOW_S = 5.0
-"""Looks that point to harm within this time are one window."""
-
-DOUBTFUL = 2.0
-"""Evidence below this points to nothing: windows are counted anew."""
-
-POINTING = 1.2  # times as much evidence after a look as before: it points to harm
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +48,6 @@ def observed(setting: Setting, spec: MetricSpec, state: MetricState, look: Look)
         excludes=bound(spec, setting.excludes),
         margins=state.margins or setting.config.floors,
     )
-    before = state.evidence
     sample: Sample = look.samples.get(spec.name) or Missing("no series")
     seen: Evidence
     match state.evidence, sample:
@@ -74,7 +65,6 @@ def observed(setting: Setting, spec: MetricSpec, state: MetricState, look: Look)
             return structs.replace(state, trouble=why, arm=arm)
         case _:
             return structs.replace(state, trouble=f"not the data of a {spec.kind}", arm="")
-    state = _pointed(state, standing(before).e, standing(seen).e, look.t)
     arms = _arms(spec, seen, sample)
     if arms is not None:
         canary, stable = state.swings
@@ -84,15 +74,6 @@ def observed(setting: Setting, spec: MetricSpec, state: MetricState, look: Look)
         )
         state = structs.replace(state, swings=swings)
     return structs.replace(state, evidence=seen)
-
-
-def _pointed(state: MetricState, before: float, after: float, t: float) -> MetricState:
-    """Counts the windows of time that pointed to harm: one of them alone proves little."""
-    if after < DOUBTFUL:
-        return structs.replace(state, windows=0)
-    if after <= POINTING * before or (state.windows and t < state.window_at + WINDOW_S - 1e-6):
-        return state
-    return structs.replace(state, windows=state.windows + 1, window_at=t)
 
 
 def _arms(spec: MetricSpec, seen: Evidence, sample: Sample) -> tuple[Arm, Arm] | None:

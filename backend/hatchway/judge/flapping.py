@@ -8,6 +8,7 @@ one proves nothing.
 from __future__ import annotations
 
 from math import sqrt
+from typing import Literal
 
 from msgspec import Struct, structs
 
@@ -52,23 +53,24 @@ def swung(
         return structs.replace(swings, block=block, block_s=min(filled, BLOCK_S))
     spells = tuple(s for s in swings.spells if s[1] == 0 or t - s[0] <= REMEMBERED_S)
     swings = structs.replace(swings, block=(0, 0), block_s=0.0, spells=spells)
-    judged = _bad(block, swings.usual if usual is None else usual)
-    if judged is None:
+    judged = _judged(block, swings.usual if usual is None else usual)
+    if judged == "unknown":
         return structs.replace(swings, usual=_plus(swings.usual, block))
-    if usual is None and not judged and _far_below(block, swings.usual):
+    if usual is None and judged == "calm" and _far_below(block, swings.usual):
         # What was taken for usual was a bad spell: it began before anything calm was seen.
         return Swings(usual=(float(block[0]), float(block[1])), spells=((t - 2 * BLOCK_S, t),))
-    if judged == swings.bad:
-        usual = swings.usual if judged else _plus(swings.usual, block)
-        return structs.replace(swings, doubt=0, usual=usual)
+    if judged == "calm" and not swings.bad:
+        return structs.replace(swings, doubt=0, usual=_plus(swings.usual, block))
+    if judged != ("calm" if swings.bad else "bad"):
+        return structs.replace(swings, doubt=0)
     if swings.doubt == 0:
         return structs.replace(swings, doubt=1)
     began = t - 2 * BLOCK_S
-    if judged:
+    if not swings.bad:
         spells = (*swings.spells[-MOST + 1 :], (began, 0.0))
     else:
         spells = (*swings.spells[:-1], (swings.spells[-1][0], began))
-    return structs.replace(swings, bad=judged, doubt=0, spells=spells)
+    return structs.replace(swings, bad=not swings.bad, doubt=0, spells=spells)
 
 
 def flapping(swings: Swings, t: float) -> bool:
@@ -85,12 +87,15 @@ def period(swings: Swings) -> float | None:
     return (starts[-1] - starts[0]) / (len(starts) - 1) if len(starts) > 1 else None
 
 
-def _bad(block: Arm, usual: tuple[float, float]) -> bool | None:
-    """Whether events come clearly more often than usual; None while nothing is usual yet."""
+def _judged(block: Arm, usual: tuple[float, float]) -> Literal["bad", "calm", "between", "unknown"]:
+    """A block against what is usual; what is neither clearly bad nor clearly calm is between."""
     if usual[0] < 100:
-        return None
+        return "unknown"
     expected = block[0] * (usual[1] + 0.5) / usual[0]
-    return bool(block[1] > FACTOR * expected + SIGMAS * sqrt(max(expected, 1.0)))
+    noise = sqrt(max(expected, 1.0))
+    if block[1] > FACTOR * expected + SIGMAS * noise:
+        return "bad"
+    return "calm" if block[1] <= expected + 2.0 * noise else "between"
 
 
 def _far_below(block: Arm, usual: tuple[float, float]) -> bool:

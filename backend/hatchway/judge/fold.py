@@ -13,8 +13,8 @@ from .mismatch import observed as split_observed
 from .state import JudgeConfig, JudgeState, healthy_again, raised
 from .verdict import Verdict
 
-FEWEST_WINDOWS = 2
-"""Windows of time that must point to harm before it is rolled back."""
+SETTLING_S = 3.0
+"""After a raise, in seconds: requests of the share before may still be counted."""
 
 
 def judge(
@@ -48,7 +48,7 @@ def judge(
         weight=look.weight,
         excludes=excludes,
         step_s=state.step_s + look.seconds,
-        split=state.split if warm else _split(config, state, look),
+        split=_split(config, state, look),
     )
     standings = tuple(standing(metric.evidence) for metric in metrics)
     e, lead = joint(config, standings)
@@ -64,14 +64,20 @@ def judge(
 
 
 def _certain(config: JudgeConfig, state: JudgeState, e: float, lead: int) -> bool:
-    """Whether it may be rolled back: enough evidence, of more than one window, on a true split."""
-    if lead < 0 or e < config.rollback_at or mismatched(state.split) is not None:
+    """Whether it may be rolled back: enough evidence, the split as planned, and not over already.
+
+    A bad spell that has ended is one window of time: that it was bad is not that it is.
+    """
+    if lead < 0 or e < config.rollback_at or state.weight >= 100:
         return False
-    return state.metrics[lead].windows >= FEWEST_WINDOWS and state.weight < 100
+    canary, _ = state.metrics[lead].swings
+    return mismatched(state.split) is None and (canary.bad or not canary.spells)
 
 
 def _split(config: JudgeConfig, state: JudgeState, look: Look) -> Split:
     """Evidence on the share of traffic, from the first judged metric that counts requests."""
+    if state.raised is not None and look.t - look.seconds < state.raised + SETTLING_S - 1e-6:
+        return state.split
     for spec in config.metrics:
         sample = look.samples.get(spec.name)
         if not spec.judged or not isinstance(sample, Counts | Latency):

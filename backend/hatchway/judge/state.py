@@ -97,8 +97,7 @@ class MetricState(Struct, frozen=True, array_like=True):
 
     `heard` is the time of the newest data, `busy` of the newest look in which each arm had
     requests. `due` is how many requests (canary, stable) should have come since, by the weight.
-    `windows` is how many windows of time pointed to harm, the newest from `window_at` on;
-    `ailing` whether stable was beyond its limit already before the rollout.
+    `ailing`: stable was beyond its limit already before the rollout.
     """
 
     evidence: Evidence
@@ -107,8 +106,6 @@ class MetricState(Struct, frozen=True, array_like=True):
     due: tuple[float, float] = (0.0, 0.0)
     trouble: str = ""
     arm: str = ""
-    windows: int = 0
-    window_at: float = 0.0
     ailing: bool = False
     margins: Margins | None = None  # as measured; None: the configured ones
     calibration: Calibration | None = None  # until the rollout begins
