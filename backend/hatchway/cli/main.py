@@ -18,6 +18,7 @@ looking:
   watch --plain         the same, whenever it changes
   tui                   the dashboard
   audit                 verify and read the journal
+  judge FILE            judge recorded data (--explain RUN: why a past verdict)
 deciding:
   accept ITEM           yes to an approval or a recommendation
   reject ITEM           no
@@ -34,7 +35,8 @@ hatchway VERB --help says more. --dir DIRECTORY names the installation."""
 EMERGENCY = ("pause", "takeover", "rollback", "resume", "release", "status", "watch")
 VERBS = (
     *EMERGENCY,
-    *("tui", "audit", "accept", "reject", "demo", "fault", "run", "serve", "governor", "check"),
+    *("tui", "audit", "judge", "accept", "reject"),
+    *("demo", "fault", "run", "serve", "governor", "check"),
 )
 
 

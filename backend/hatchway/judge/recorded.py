@@ -1,0 +1,168 @@
+"""Recorded data judged offline: the looks of a file, folded one by one as if they came now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct, structs
+
+from hatchway.core.plan import MetricSpec, SeriesRef
+
+from .before import before
+from .fold import judge
+from .look import Look, Missing, Sample
+from .recording import EVERY_S, Recording, Rule, Track
+from .state import JudgeConfig, JudgeState, new, raised
+from .verdict import Verdict, Why, Word
+
+WARMUP_S = 10.0
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What the judge would have said. `hold_at` and `rollback_at` are indices of looks.
+
+    `metrics` are the names judged together. What was recorded after a rollback is not judged:
+    in earnest there would have been nothing more to see.
+    """
+
+    metrics: tuple[str, ...]
+    word: Word
+    e: float
+    hold_at: int | None
+    rollback_at: int | None
+    why: str
+    forecast_s: float | None
+    looks: int
+    t: float | None = None  # of the look that the verdict is about
+    reasons: tuple[Why, ...] = ()
+
+
+def judged(recording: Recording) -> tuple[Outcome, ...]:
+    """One outcome for one metric; for several, each by itself and then all of them jointly."""
+    tracks = recording.tracks
+    joint = outcome(tracks, recording.rule)
+    if len(tracks) == 1:
+        return (joint,)
+    return (*(outcome((track,), recording.rule) for track in tracks), joint)
+
+
+def outcome(tracks: tuple[Track, ...], rule: Rule) -> Outcome:
+    """These metrics judged together, look by look."""
+    names = tuple(track.name for track in tracks)
+    config = config_of(tracks, rule)
+    length = min(track.every_s for track in tracks)
+    state = _after_earlier(config, tracks, length)
+    hold = rollback = None
+    verdict: Verdict | None = None
+    index = -1
+    for index, look in enumerate(_looks(tracks, rule.weight, length)):
+        if index and look.weight > state.weight:
+            state = raised(state, look.t - look.seconds, look.weight)
+        state, verdict = judge(config, state, look, rule.excludes)
+        if hold is None and verdict.action != "none" and verdict.word != "NO_DATA":
+            hold = index
+        if verdict.action == "rollback":
+            rollback = index
+            break
+    if verdict is None:
+        why = "the file has no look: nothing can be said"
+        return Outcome(
+            metrics=names, word="NO_DATA", e=1.0, hold_at=None, rollback_at=None, why=why,
+            forecast_s=None, looks=0,
+        )  # fmt: skip
+    return Outcome(
+        metrics=names,
+        word=verdict.word,
+        e=verdict.e,
+        hold_at=hold,
+        rollback_at=rollback,
+        why=verdict.headline,
+        forecast_s=verdict.forecast_s,
+        looks=index + 1,
+        t=verdict.at,
+        reasons=verdict.why,
+    )
+
+
+def config_of(tracks: tuple[Track, ...], rule: Rule) -> JudgeConfig:
+    """The judge's configuration for these metrics.
+
+    Warm-up is for looks short enough to tell it from the rest: where they are longer than it, it
+    is left out unless the file asks for it. What is blind or quiet depends on the looks' length.
+    """
+    specs = tuple(spec for track in tracks for spec in _specs(track))
+    length = min((track.every_s for track in tracks), default=EVERY_S)
+    longest = max((track.every_s for track in tracks), default=EVERY_S)
+    config = JudgeConfig(
+        metrics=specs,
+        warmup_s=WARMUP_S if length <= WARMUP_S else 0.0,
+        blind_after_s=max(3.0, 3 * longest),
+        quiet_after_s=max(30.0, 3 * longest),
+    )
+    given = {
+        name: value
+        for name, value in structs.asdict(rule).items()
+        if value is not None and name not in ("excludes", "weight")
+    }
+    return structs.replace(config, **given)
+
+
+def _specs(track: Track) -> tuple[MetricSpec, ...]:
+    """A metric that may be off either way is two metrics that share its weight."""
+    spec = MetricSpec(
+        name=track.name,
+        label=track.name,
+        kind=track.kind,
+        source="file",
+        total=SeriesRef(track.name),
+        weight=track.share,
+        excludes=track.excludes,
+        limit=track.limit,
+        quantile=track.quantile,
+    )
+    if track.worse != "either":
+        return (structs.replace(spec, worse=track.worse),)
+    half = track.share / 2
+    return (
+        structs.replace(spec, weight=half),
+        structs.replace(spec, name=_down(track), worse="down", weight=half),
+    )
+
+
+def _down(track: Track) -> str:
+    return f"{track.name} (down)"
+
+
+def _after_earlier(config: JudgeConfig, tracks: tuple[Track, ...], length: float) -> JudgeState:
+    state = new(config)
+    by_time = {track.name: dict(track.earlier) for track in tracks}
+    last: float | None = None
+    for t in sorted({t for track in tracks for t, _ in track.earlier}):
+        seconds = length if last is None else t - last
+        samples = _samples(tracks, by_time, t)
+        state = before(config, state, Look(t=t, seconds=seconds, weight=0, samples=samples))
+        last = t
+    return state
+
+
+def _looks(tracks: tuple[Track, ...], weight: int, length: float) -> Iterable[Look]:
+    """All metrics on one line of time; one that has no look at a moment is missing there."""
+    by_time = {track.name: dict(track.looks) for track in tracks}
+    last: float | None = None
+    for t in sorted({t for track in tracks for t, _ in track.looks}):
+        weight = next((track.weights[t] for track in tracks if t in track.weights), weight)
+        seconds = length if last is None else t - last
+        yield Look(t=t, seconds=seconds, weight=weight, samples=_samples(tracks, by_time, t))
+        last = t
+
+
+def _samples(
+    tracks: tuple[Track, ...], by_time: dict[str, dict[float, Sample]], t: float
+) -> dict[str, Sample]:
+    samples: dict[str, Sample] = {}
+    for track in tracks:
+        sample = by_time[track.name].get(t, Missing("no look in the file"))
+        samples[track.name] = sample
+        if track.worse == "either":
+            samples[_down(track)] = sample
+    return samples
