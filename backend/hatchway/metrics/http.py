@@ -17,14 +17,26 @@ ACCEPT = b"application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0
 
 
 class GetFailed(Exception):
-    """No usable answer. The text says what happened in a few words."""
+    """No usable answer. The text says what happened in a few words.
+
+    `body` is what came with a status that is not 200, when that was wanted.
+    """
+
+    def __init__(self, what: str, body: bytes = b"") -> None:
+        super().__init__(what)
+        self.body = body
 
 
-async def get(url: str, *, timeout_s: float, most: int) -> tuple[str, bytes]:
-    """The content type and body of a 200 answer. `GetFailed` with words for everything else."""
+async def get(
+    url: str, *, timeout_s: float, most: int, read_errors: bool = False
+) -> tuple[str, bytes]:
+    """The content type and body of a 200 answer. `GetFailed` with words for everything else.
+
+    With `read_errors` the body of another status is read too, for `GetFailed.body`.
+    """
     try:
         async with asyncio.timeout(timeout_s):
-            return await _get(url, most)
+            return await _get(url, most, read_errors)
     except TimeoutError:
         raise GetFailed(f"no whole answer within {timeout_s:g} s") from None
     except ConnectionRefusedError:
@@ -41,7 +53,7 @@ async def get(url: str, *, timeout_s: float, most: int) -> tuple[str, bytes]:
         raise GetFailed("not an http address") from None
 
 
-async def _get(url: str, most: int) -> tuple[str, bytes]:
+async def _get(url: str, most: int, read_errors: bool) -> tuple[str, bytes]:
     parts = urlsplit(url)
     secure = parts.scheme == "https"
     if parts.hostname is None or parts.scheme not in ("http", "https"):
@@ -65,16 +77,16 @@ async def _get(url: str, most: int) -> tuple[str, bytes]:
         writer.write(
             (connection.send(request) or b"") + (connection.send(h11.EndOfMessage()) or b"")
         )
-        return await _answer(connection, reader, most)
+        return await _answer(connection, reader, most, read_errors)
     finally:
         # Nothing is owed to a peer that may be hanging: no waiting for a clean end.
         writer.transport.abort()
 
 
 async def _answer(
-    connection: h11.Connection, reader: asyncio.StreamReader, most: int
+    connection: h11.Connection, reader: asyncio.StreamReader, most: int, read_errors: bool
 ) -> tuple[str, bytes]:
-    content_type, body = "", bytearray()
+    content_type, body, failed = "", bytearray(), ""
     while True:
         try:
             event = connection.next_event()
@@ -85,8 +97,9 @@ async def _answer(
         if event is h11.NEED_DATA:
             connection.receive_data(await reader.read(_PIECE))
         elif isinstance(event, h11.Response):
-            if event.status_code != 200:
-                raise GetFailed(f"HTTP {event.status_code}")
+            failed = "" if event.status_code == 200 else f"HTTP {event.status_code}"
+            if failed and not read_errors:
+                raise GetFailed(failed)
             found = [value for name, value in event.headers if name == b"content-type"]
             content_type = found[0].decode("latin-1").lower() if found else ""
         elif isinstance(event, h11.Data):
@@ -94,6 +107,8 @@ async def _answer(
             if len(body) > most:
                 raise GetFailed(f"more than {most // 1_000_000} MB")
         elif isinstance(event, h11.EndOfMessage):
+            if failed:
+                raise GetFailed(failed, bytes(body))
             return content_type, bytes(body)
         elif not isinstance(event, h11.InformationalResponse):
             raise GetFailed("the answer broke off")

@@ -124,8 +124,10 @@ def stale(before: Page, page: Page) -> bool:
 
 
 def _counts(total: SeriesRef, events: SeriesRef | None, pairs: list[Pair], by: str) -> Increment:
-    pods = {page.url: (_grown(total, before, page), _grown(events, before, page))
-            for before, page in pairs}  # fmt: skip
+    pods = {
+        page.url: (_grown(total, before, page), _grown(events, before, page))
+        for before, page in pairs
+    }
     return Increment(
         requests=round(sum(requests for requests, _ in pods.values())),
         events=round(sum(events for _, events in pods.values())),
