@@ -40,12 +40,12 @@ stages:
     steps:
       - weight: 5
         monitor: 10m
-        extend: 15m
+        at_most: 25m
         excludes: 10
       - weight: 100
         hold_back: 5
         monitor: 5m
-        extend: 10m
+        at_most: 15m
         excludes: 10
 """
 

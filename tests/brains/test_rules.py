@@ -10,7 +10,7 @@ from hatchway.brains.port import Sight, Situation
 from hatchway.brains.rules import PAGE_WHEN_BLIND_S, RulesBrain, wishes
 from hatchway.core import events as ev
 from hatchway.core.evolve import evolve
-from hatchway.core.plan import CommandStage, PipelinePlan
+from hatchway.core.plan import CanaryStep, CommandStage, PipelinePlan
 from hatchway.core.state import Run, State
 
 
@@ -37,8 +37,10 @@ def seen(word: str, action: str = "none", **more: Any) -> Sight:
 
 
 def wished(sight: Sight | None, monitored: float = 100.0, **more: Any) -> list[str]:
-    given = {"monitored_s": monitored, "monitor_s": 60.0, "max_s": 300.0, **more}
-    situation = Situation(topic="canary", run=run(), now=1.0, sight=sight, **given)
+    step = CanaryStep(5, 60.0, extends=4, **more)
+    situation = Situation(
+        topic="canary", run=run(), now=1.0, sight=sight, step=step, monitored_s=monitored
+    )
     return [w.capability for w in wishes(situation)]
 
 
@@ -52,7 +54,11 @@ def wished(sight: Sight | None, monitored: float = 100.0, **more: Any) -> list[s
         (seen("REGRESS", "rollback"), 1.0, ["rollback"]),
         (seen("REGRESS", "hold"), 100.0, ["hold"]),
         (seen("UNSURE"), 100.0, []),
-        (seen("UNSURE"), 301.0, ["hold", "page"]),
+        (seen("UNSURE"), 300.0, ["hold", "page", "promote"]),
+        (seen("PASS"), 300.0, ["hold", "page", "promote"]),
+        (seen("REGRESS", "rollback"), 300.0, ["rollback", "hold", "page"]),
+        (seen("UNSURE", "hold"), 300.0, ["hold", "page"]),
+        (seen("UNSURE", stable_healthy=False), 300.0, ["hold", "page"]),
         (seen("NO_DATA", "hold"), 100.0, ["hold"]),
         (seen("NO_DATA", "hold", blind_for_s=PAGE_WHEN_BLIND_S), 100.0, ["hold", "page"]),
         (None, 100.0, []),

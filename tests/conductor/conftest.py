@@ -264,6 +264,11 @@ class Forge:
         return Path("/nowhere")
 
 
+def patient(weight: int, **more: Any) -> CanaryStep:
+    """A step that is monitored for a moment and waits ten minutes for a clear answer."""
+    return CanaryStep(weight, 0.01, **{"extends": 60_000, "at_most_s": 86_400.0, **more})
+
+
 def plan_of(service: str) -> PipelinePlan:
     return PipelinePlan(
         name=service,
@@ -277,7 +282,7 @@ def plan_of(service: str) -> PipelinePlan:
             CanaryStage(
                 "canary",
                 ((JobPlan("start", "x"),),),
-                (CanaryStep(5, 0.01, 600.0), CanaryStep(100, 0.01, 600.0, hold_back=5)),
+                (patient(5), patient(100, hold_back=5)),
             ),
         ),
         digest="plan",

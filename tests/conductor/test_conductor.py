@@ -211,7 +211,7 @@ async def test_a_clock_that_jumps_forward_does_not_shorten_the_monitoring(houses
 
     house = houses()
     plan = house.plans["shop"]
-    slow = msgspec.structs.replace(plan.stages[2], steps=(CanaryStep(5, 3000.0, 600.0),) * 2)
+    slow = msgspec.structs.replace(plan.stages[2], steps=(CanaryStep(5, 3000.0),) * 2)
     assert isinstance(slow, CanaryStage)
     house.plans["shop"] = msgspec.structs.replace(plan, stages=(*plan.stages[:2], slow))
     await house.start()

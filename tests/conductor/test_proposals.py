@@ -11,6 +11,7 @@ from hatchway.brains.port import Sight, Situation, Wish
 from hatchway.conductor.proposals import digest, facts_of, nonsense, without_brain
 from hatchway.core import events as ev
 from hatchway.core.facts import Known, Missing
+from hatchway.core.plan import CanaryStep
 from hatchway.core.state import State
 
 EVIDENCE = (ev.Evidence("E1", "-", "5xx 4 %", "edge", 1.0),)
@@ -35,7 +36,8 @@ def wish(capability: str = "promote", **more: Any) -> Wish:
 
 
 def situation(house: Any, topic: str = "canary", **more: Any) -> Situation:
-    given = {"run": house.run, "now": 1.0, "stage": "s", "why": "w", "monitored_s": 9.0, **more}
+    given = {"run": house.run, "now": 1.0, "stage": "s", "why": "w", "monitored_s": 9.0}
+    given |= {"step": CanaryStep(5, 5.0), **more}
     return Situation(topic=topic, **given)  # type: ignore[arg-type]
 
 
@@ -56,7 +58,8 @@ async def test_only_what_makes_sense_is_put_to_the_policy(house: Any) -> None:
         (wish(), situation(house, sight=sight("UNSURE")), "without the verdict PASS"),
         (wish(), situation(house, sight=sight("PASS", "hold")), "without the verdict PASS"),
         (wish(), situation(house), "without the verdict PASS"),
-        (wish(), situation(house, sight=sight(), monitor_s=10.0), "before the monitoring"),
+        (wish(), situation(house, sight=sight(), monitored_s=4.9), "before the monitoring"),
+        (wish(), situation(house, sight=sight(), step=CanaryStep(5, 10.0)), "before the monit"),
     ]
     for what, where, why in bad:
         said = nonsense(what, where)

@@ -31,9 +31,9 @@ PLAN = PipelinePlan(
             "canary",
             ((JobPlan("start", "x"),),),
             (
-                CanaryStep(5, 120.0, 300.0),
-                CanaryStep(25, 120.0, 300.0),
-                CanaryStep(100, 300.0, 600.0, hold_back=5),
+                CanaryStep(5, 120.0),
+                CanaryStep(25, 120.0),
+                CanaryStep(100, 300.0, hold_back=5),
             ),
         ),
     ),

@@ -48,7 +48,7 @@ STARTED = ev.RunStarted(
         (
             CommandStage("unit tests", "tests", ()),
             ReleaseStage("release"),
-            CanaryStage("canary", (), (CanaryStep(5, 1.0, 1.0),)),
+            CanaryStage("canary", (), (CanaryStep(5, 1.0),)),
         ),
     ),
     policy_digest="",

@@ -38,7 +38,7 @@ PLAN = PipelinePlan(
     (
         CommandStage("checks", "checks", ((JobPlan("lint", "x"),),)),
         ReleaseStage("release"),
-        CanaryStage("canary", (), (CanaryStep(5, 100.0, 1.0), CanaryStep(100, 1.0, 1.0, 5))),
+        CanaryStage("canary", (), (CanaryStep(5, 100.0), CanaryStep(100, 1.0, 5))),
     ),
 )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from hatchway.core.monitoring import patience_s
 from hatchway.core.plan import CanaryStage, CommandStage, ReleaseStage, SeriesRef
 from hatchway.core.policy import EnvironmentPolicy, VerdictIn
 from hatchway.settings import load_all, load_installation, load_pipeline, load_policy, shipped
@@ -39,11 +40,14 @@ def test_the_shipped_files_are_what_the_article_says() -> None:
     assert isinstance(release, ReleaseStage)
     assert (release.approvals, release.expires_s) == (1, 4 * 3600)
     assert isinstance(canary, CanaryStage)
-    assert [(s.weight, s.monitor_s, s.max_s, s.hold_back) for s in canary.steps] == [
-        (5, 120, 300, 0),
-        (25, 120, 300, 0),
-        (100, 300, 600, 5),
+    assert [(s.weight, s.monitor_s, s.hold_back) for s in canary.steps] == [
+        (5, 120, 0),
+        (25, 120, 0),
+        (100, 300, 5),
     ]
+    assert [patience_s(s, 1.0) for s in canary.steps] == [420, 420, 900]
+    assert {s.advance for s in canary.steps} == {"timed"}
+    assert settings.notes == ()
 
 
 def test_the_example_of_these_tests_is_right(home: Path) -> None:

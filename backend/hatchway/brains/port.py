@@ -7,6 +7,8 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from hatchway.core.events import Capability, Evidence
+from hatchway.core.monitoring import Due, a_person_may_go_on, due, patience_s
+from hatchway.core.plan import CanaryStep
 from hatchway.core.state import Run
 
 
@@ -21,13 +23,14 @@ class Sight(Struct, frozen=True, kw_only=True):
     stable_healthy: bool | None
     blind_for_s: float
     forecast_s: float | None
+    requests: int = 0  # of the canary in this step, at the metric that has the fewest and is unsure
 
 
 class Situation(Struct, frozen=True, kw_only=True):
     """What a brain is asked about.
 
-    topic canary: `sight` is set; monitored_s, monitor_s and max_s tell how long the step has run,
-    how long it is monitored at least, and when patience ends. topic failed: a stage failed; `why`, and `tail`, the last lines that its command printed.
+    topic canary: `sight` and `step` are set, and `monitored_s` is how long the step has run.
+    topic failed: a stage failed; `why`, and `tail`, the last lines that its command printed.
     topic release: a release may be requested.
     """
 
@@ -38,9 +41,31 @@ class Situation(Struct, frozen=True, kw_only=True):
     why: str = ""
     tail: tuple[str, ...] = ()
     sight: Sight | None = None
+    step: CanaryStep | None = None
     monitored_s: float = 0.0
-    monitor_s: float = 0.0
-    max_s: float = 0.0
+
+    @property
+    def due(self) -> Due:
+        """What the canary step calls for now. No wish of a brain can go beyond it."""
+        if self.sight is None or self.step is None:
+            return "wait"
+        if self.sight.stable_healthy is False:
+            return "hold"
+        sight = self.sight
+        return due(self.step, self.run.pace, self.monitored_s, sight.word, sight.action)
+
+    @property
+    def patience_over(self) -> bool:
+        """Whether a step without a clear answer has been waited for long enough."""
+        return self.step is not None and self.monitored_s >= patience_s(self.step, self.run.pace)
+
+    @property
+    def a_person_may_go_on(self) -> bool:
+        """Whether a person's yes is enough where the agent may not promote by itself."""
+        sight = self.sight
+        if sight is None or sight.stable_healthy is False:
+            return False
+        return a_person_may_go_on(sight.word, sight.action)
 
 
 class Wish(Struct, frozen=True, kw_only=True):

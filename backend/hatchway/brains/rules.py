@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hatchway.brains.port import Sight, Situation, Wish
+from hatchway.brains.unsure import unsaid
 from hatchway.core.events import Evidence
 
 PAGE_WHEN_BLIND_S = 60.0
@@ -25,7 +26,8 @@ def wishes(situation: Situation) -> tuple[Wish, ...]:
         case "release":
             return (_open_release(situation),)
         case "canary" if situation.sight is not None:
-            return _canary(situation, situation.sight)
+            said = _canary(situation, situation.sight)
+            return (*said, *unsaid(said, situation))
     return ()
 
 
@@ -80,11 +82,6 @@ def _canary(situation: Situation, sight: Sight) -> tuple[Wish, ...]:
         return (wish("hold", sight.headline, sight.confidence),)
     if sight.stable_healthy is False:
         return (wish("hold", "stable itself is not healthy: not a time to go on", 1.0),)
-    if situation.monitored_s < situation.monitor_s:
-        return ()
-    if sight.word == "PASS":
+    if situation.due == "promote":
         return (wish("promote", sight.headline, sight.confidence),)
-    if situation.monitored_s > situation.max_s:
-        patience = f"no clear answer after {situation.monitored_s:.0f} s"
-        return (wish("hold", patience, 1.0), wish("page", patience, 1.0))
-    return ()
+    return ()  # nothing is certain: what is owed then is said in any case

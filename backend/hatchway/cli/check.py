@@ -14,7 +14,10 @@ from hatchway.settings.load import Settings, check_file, load_all
 
 
 def main(argv: list[str]) -> int:
-    """Check files or a directory: 0 when all is right, 2 with every mistake on standard error."""
+    """Check files or a directory: 0 when all is right, 2 with every mistake on standard error.
+
+    What is allowed and perhaps not meant is a warning on standard error, and changes no status.
+    """
     parser = argparse.ArgumentParser(
         prog="hatchway check",
         description="Check configuration files: file, line, what is wrong, what to write.",
@@ -27,18 +30,27 @@ def main(argv: list[str]) -> int:
     if arguments.dir is not None or not places:
         places.insert(0, Path(arguments.dir or "."))
     troubles: list[Trouble] = []
+    notes: list[Trouble] = []
     right: dict[str, str] = {}
     for place in places:
         try:
-            right[str(place)] = _check(place)
+            right[str(place)], noted = _check(place)
+            notes += noted
         except ConfigError as error:
             troubles += error.troubles
     if arguments.json:
-        said = {"ok": not troubles, "right": right, "troubles": [asdict(t) for t in troubles]}
+        said = {
+            "ok": not troubles,
+            "right": right,
+            "troubles": [asdict(t) for t in troubles],
+            "notes": [asdict(n) for n in notes],
+        }
         print(json.dumps(said))
         return 2 if troubles else 0
     for name, words in right.items():
         print(f"{name}: {words}")
+    for note in notes:
+        print(f"warning: {note}", file=sys.stderr)
     for trouble in troubles:
         print(trouble, file=sys.stderr)
     if troubles:
@@ -47,14 +59,14 @@ def main(argv: list[str]) -> int:
     return 2 if troubles else 0
 
 
-def _check(place: Path) -> str:
-    """What is there, in words. Raises ConfigError."""
+def _check(place: Path) -> tuple[str, tuple[Trouble, ...]]:
+    """What is there, in words, and what is to be noted. Raises ConfigError."""
     if not place.is_dir():
-        check_file(place)
-        return "right"
+        return "right", check_file(place)
     for directory in (place, place / "config"):
         if (directory / "hatchway.yaml").exists():
-            return _words(load_all(directory))
+            settings = load_all(directory)
+            return _words(settings), settings.notes
     raise ConfigError(
         [Trouble(str(place), 0, 0, "holds no hatchway.yaml", "hatchway check --dir DIRECTORY")]
     )

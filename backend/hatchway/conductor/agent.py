@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from hatchway.brains.port import Brain, Sight, Situation, Wish
+from hatchway.brains.unsure import held_because, unsaid
 from hatchway.conductor.act_first import ActFirst, Entry
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import Live
@@ -99,8 +100,6 @@ class Agent:
         stage = run.canary
         if stage is None or not run.active or not 0 <= run.step < len(stage.steps):
             return
-        plan = stage.steps[run.step]
-        monitor_s = plan.monitor_s / run.pace
         now = self._clock()
         situation = Situation(
             topic="canary",
@@ -108,9 +107,8 @@ class Agent:
             now=now,
             stage=stage.name,
             sight=sight,
+            step=stage.steps[run.step],
             monitored_s=self._monitored(run_id, run.step, now - run.step_since),
-            monitor_s=monitor_s,
-            max_s=monitor_s + plan.max_s,
         )
         proof = cache(_unfailing(proof))
         entries = [_verdict(situation, sight, proof)]
@@ -119,6 +117,9 @@ class Agent:
         wishes, brain = await self._wishes(situation, BRAIN_LOOK_S)
         seen = Seen(data_at, sight.stable_healthy, proof)
         entries += [self._entry(situation, wish, brain, seen) for wish in wishes]
+        silent = f"{self._brain.name} (silent)"
+        for wish in unsaid(wishes, situation):
+            entries.append(self._entry(situation, wish, silent, seen))
         entries.append(_hold(situation, sight))
         if self._ledger.trouble:
             await self._first.roll_back(run_id, entries)
@@ -164,7 +165,7 @@ class Agent:
                 stable_healthy=seen.stable_healthy,
                 confidence=wish.confidence,
             )
-            return propose(state, run, wish, facts, self._policy, brain, now, seen.proof)
+            return propose(state, run, situation, wish, facts, self._policy, brain, now, seen.proof)
 
         return "agent", decide
 
@@ -248,6 +249,6 @@ def _hold_cause(situation: Situation, sight: Sight) -> tuple[ev.HoldCause | None
         return "stable_unhealthy", sight.headline
     if sight.action != "none":
         return "evidence", sight.headline
-    if sight.word != "PASS" and situation.monitored_s > situation.max_s:
-        return "unsure", f"no clear answer after {situation.monitored_s:.0f} s"
+    if situation.due == "hold":
+        return "unsure", held_because(situation)
     return None, ""

@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from hatchway.brains.port import Situation, Wish
+from hatchway.brains.unsure import doubts
 from hatchway.core import events as ev
 from hatchway.core.facts import Fact, Facts, Known, Missing
+from hatchway.core.monitoring import ASK_FOR_S
 from hatchway.core.permission import has_spoken, item_of
-from hatchway.core.policy import Policy, answer
+from hatchway.core.policy import Policy, PolicyAnswer, answer
 from hatchway.core.state import Item, Run, State
 
-ASK_FOR_S = 1800.0
 ROLLBACK_WINDOW_S = 24 * 3600.0
 WRITES = frozenset({"promote", "rollback"})
 MAY_WISH: Mapping[str, frozenset[str]] = {
@@ -29,7 +30,8 @@ def nonsense(wish: object, situation: Situation) -> str:
     """Why a brain's wish is not even put to the policy, in words; empty when it is.
 
     A brain may word things and be more careful than the judge. It cannot turn a verdict that is not
-    PASS into a promotion, or shorten the monitoring.
+    PASS into a promotion, or shorten the monitoring: core/monitoring.py says what is due. Where a
+    person may go on without being sure, its wish is a question to them, whatever policy says.
     """
     if not isinstance(wish, Wish):
         return f"a {type(wish).__name__} is no wish"
@@ -42,12 +44,19 @@ def nonsense(wish: object, situation: Situation) -> str:
     if not 0.0 <= wish.confidence <= 1.0:
         return f"a confidence of {wish.confidence} is not between 0 and 1"
     if wish.capability == "promote":
-        sight = situation.sight
-        if sight is None or sight.word != "PASS" or sight.action != "none":
-            return "it would promote without the verdict PASS"
-        if situation.monitored_s < situation.monitor_s:
-            return "it would promote before the monitoring has ended"
+        return _too_early(situation)
     return ""
+
+
+def _too_early(situation: Situation) -> str:
+    """Why nobody, neither policy nor a person, is asked about a promotion yet; or empty."""
+    asks = situation.due == "ask" or (situation.due == "hold" and situation.patience_over)
+    if situation.due == "promote" or (asks and situation.a_person_may_go_on):
+        return ""
+    sight = situation.sight
+    if sight is not None and (sight.word, sight.action) == ("PASS", "none"):
+        return "it would promote before the monitoring has ended"
+    return "it would promote without the verdict PASS"
 
 
 def without_brain(situation: Situation) -> tuple[Wish, ...]:
@@ -128,6 +137,7 @@ def no_proof() -> bytes:
 def propose(
     state: State,
     run: Run,
+    situation: Situation,
     wish: Wish,
     facts: Facts,
     policy: Policy,
@@ -139,18 +149,26 @@ def propose(
 
     `proof` makes the proof of the verdict that the wish stands on; it is asked only for an event.
     What a person was only asked because a fact was missing for a moment is done by the agent when
-    policy allows it after all.
+    policy allows it after all. A promotion without being sure is never done: a person is asked.
     """
     epoch = state.authority_of(run.service).epoch
     if wish.capability == "promote" and run.hold is not None and run.hold.cause == "target":
         return ()  # the target does not take it: saying so again and again changes nothing
     said = answer(policy, run.environment, wish.capability, facts, run.mode, now)
+    sight = situation.sight if wish.capability == "promote" else None
+    asked_on = sight.word if sight is not None else ""
+    unsure = sight is not None and situation.due != "promote"
+    if unsure:
+        wish, said = _without_being_sure(situation, wish, said)
     closed: tuple[ev.Event, ...] = ()
     if has_spoken(run, wish.capability, epoch, now):
         asked = _asked(run, wish.capability, epoch)
-        if asked is None or said.answer != "auto":
+        if asked is None:
             return ()
-        why = "policy allows it by now"
+        other = asked_on not in ("", asked.asked_on)
+        if not other and said.answer != "auto":
+            return ()
+        why = f"the verdict is now {asked_on}" if other else "policy allows it by now"
         closed = (
             ev.ItemClosed(
                 run=run.id, item=asked.id, status="superseded", by="hatchway", reason=why
@@ -182,9 +200,10 @@ def propose(
         capability=wish.capability,
         step=run.step,
         expires_at=now + ASK_FOR_S,
-        confidence=wish.confidence,
+        confidence=None if unsure else wish.confidence,
         lines=tuple(e.text for e in wish.evidence),
         binding={
+            **({"verdict": asked_on} if asked_on else {}),
             "epoch": str(epoch),
             "step": str(run.step),
             "commit": run.commit,
@@ -193,7 +212,20 @@ def propose(
             "evidence": made.digest,
         },
     )
-    return (made, opened)
+    return (*closed, made, opened)
+
+
+def _without_being_sure(
+    situation: Situation, wish: Wish, said: PolicyAnswer
+) -> tuple[Wish, PolicyAnswer]:
+    """The wish with its doubts first in the evidence, and an answer that is never `auto`."""
+    doubt = doubts(situation)
+    if doubt is not None:
+        wish = msgspec.structs.replace(wish, evidence=(doubt, *wish.evidence))
+    if said.answer == "auto":
+        why = "not sure: a person decides, whatever policy allows"
+        said = msgspec.structs.replace(said, answer="ask", why=why)
+    return wish, said
 
 
 def _asked(run: Run, capability: str, epoch: int) -> Item | None:

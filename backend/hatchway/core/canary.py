@@ -104,6 +104,8 @@ def _forward(
     step = run.step + 1
     if latest is not None and latest.step == step and latest.status == "verified":
         events: list[ev.Event] = [ev.StepEntered(run=run.id, step=step, weight=latest.weight)]
+        if run.hold is not None:
+            events.append(ev.RunResumed(run=run.id, why=f"{latest.by.name} {latest.reason}"))
         if step >= len(plan.steps):
             events.append(ev.StageEnded(run=run.id, stage=stage.name, status="passed"))
         return (Record(tuple(events)),)
@@ -118,7 +120,7 @@ def _forward(
         why = "control changed hands: the target is tried again"
         return (Record((ev.RunResumed(run=run.id, why=why),)),)
     allowed = permission.for_step(run, step, authority, now)
-    if allowed is None or (step > 0 and _worse(run)):
+    if allowed is None:
         return ()
     failed_at = tries[-1].at if tries and tries[-1].status == "diverged" else None
     if failed_at is not None and permission.recent(failed_at, now, TRY_AGAIN_S):
@@ -147,7 +149,3 @@ def _trouble(tries: list[Effect], weight: int) -> str:
     if len(failed) >= MOST_TRIES:
         return f"the target did not take {weight} % in {len(failed)} tries: {failed[-1].why}"
     return ""
-
-
-def _worse(run: Run) -> bool:
-    return run.verdict is not None and (run.verdict.word != "PASS" or run.verdict.action != "none")

@@ -24,7 +24,7 @@ from hatchway.core.canary import MOST_TRIES, TRY_AGAIN_S, canary, weight_of
 from hatchway.core.permission import FRESH_S, FRESH_YES_S, has_spoken
 from hatchway.core.plan import CanaryStage, CommandStage, ReleaseStage
 from hatchway.core.stage_jobs import MOST_ATTEMPTS, jobs_of
-from hatchway.core.state import Authority, Run, Stage, State
+from hatchway.core.state import Authority, Item, Run, Stage, State
 
 __all__ = [
     "FRESH_S",
@@ -103,8 +103,8 @@ def _stale_items(run: Run, authority: Authority, now: float) -> tuple[ev.Event, 
             why = "control changed hands"
         elif item.type == "recommendation" and item.step != run.step:
             why = "the step is over"
-        elif item.capability == "promote" and run.verdict and run.verdict.word != "PASS":
-            why = f"the verdict is now {run.verdict.word}"
+        elif item.capability == "promote":
+            why = _verdict_since(run, item)
         if why:
             closed.append(
                 ev.ItemClosed(
@@ -116,6 +116,15 @@ def _stale_items(run: Run, authority: Authority, now: float) -> tuple[ev.Event, 
                 )
             )
     return tuple(closed)
+
+
+def _verdict_since(run: Run, item: Item) -> str:
+    """What the verdict has become that a question to promote was asked on; empty: it is the same."""
+    verdict = run.verdict
+    if verdict is None or (verdict.word, verdict.action) == (item.asked_on, "none"):
+        return ""
+    wants = "" if verdict.action == "none" else f", {verdict.action}"
+    return f"the verdict is now {verdict.word}{wants}"
 
 
 def _after_failure(run: Run, stage: Stage) -> tuple[Action, ...]:

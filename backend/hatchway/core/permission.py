@@ -34,14 +34,31 @@ def for_step(run: Run, step: int, authority: Authority, now: float) -> tuple[ev.
         ]
         return (ev.By("person", approved[-1].by), "approved the release") if approved else None
     for item in run.items.values():
-        if _valid(item, "promote", run, authority) and recent(item.closed_at, now, FRESH_YES_S):
-            return ev.By("person", item.by), "accepted the agent's recommendation"
-    if authority.mode == "agent" and run.mode == "act":
+        fresh = recent(item.closed_at, now, FRESH_YES_S)
+        if fresh and _valid(item, "promote", run, authority):
+            if passes(run):
+                return ev.By("person", item.by), "accepted the agent's recommendation"
+            if _still_unsure(run, item):
+                return ev.By("person", item.by), "goes on although it is not sure"
+    if authority.mode == "agent" and run.mode == "act" and passes(run):
         for proposal in run.proposals.values():
             fresh = recent(proposal.at, now, FRESH_S)
             if fresh and _automatic(proposal, "promote", run, authority):
                 return ev.By("agent", "agent"), proposal.why
     return None
+
+
+def passes(run: Run) -> bool:
+    """Whether no verdict of this step stands against going on."""
+    return run.verdict is None or (run.verdict.word == "PASS" and run.verdict.action == "none")
+
+
+def _still_unsure(run: Run, item: Item) -> bool:
+    """Whether the verdict is the very UNSURE that a person was asked about and said yes to."""
+    verdict = run.verdict
+    if verdict is None or item.asked_on != "UNSURE" or verdict.at > item.asked_at:
+        return False
+    return verdict.word == "UNSURE" and verdict.action == "none"
 
 
 def has_spoken(run: Run, capability: str, epoch: int, now: float) -> bool:

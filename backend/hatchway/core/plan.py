@@ -54,13 +54,17 @@ class CanaryStep(Struct, frozen=True):
 
     `hold_back` percent stay on the old version while this step is monitored, so that there is
     something to compare with at 100 %. PASS means: worse than `excludes` times is excluded.
+    core/monitoring.py says what the options come to.
     """
 
     weight: int
     monitor_s: float
-    max_s: float  # UNSURE for this long after `monitor_s`: hold and page (not divided by pace)
     hold_back: int = 0
     excludes: float = 2.0
+    advance: Literal["early", "timed"] = "timed"  # early: at PASS, also before `monitor_s`
+    on_unsure: Literal["extend", "ask", "hold"] = "extend"  # when `monitor_s` is over
+    extends: int = 2  # on_unsure extend: for so many times `monitor_s` more
+    at_most_s: float | None = None  # altogether; none: what `on_unsure` comes to
 
 
 class CanaryStage(Struct, frozen=True, tag="canary"):

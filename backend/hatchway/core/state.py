@@ -63,6 +63,11 @@ class Item(Struct, frozen=True):
     by: str = ""
     closed_at: float = 0.0
 
+    @property
+    def asked_on(self) -> str:
+        """The judge's word that it was asked on: a yes is worth nothing on a worse one."""
+        return self.binding.get("verdict", "PASS")
+
 
 class Proposal(Struct, frozen=True):
     """What a brain asked for and what policy said."""

@@ -58,7 +58,9 @@ def _held_for_good(run: Run, now: float) -> bool:
     for item in run.items.values():
         if item.status == "open" and item.capability == "rollback":
             return now - item.asked_at > ASKED_S
-    if run.hold is None or any(i.status == "open" for i in run.items.values()):
+    if run.hold is None:
+        return False
+    if any(i.status == "open" and i.asked_on != "UNSURE" for i in run.items.values()):
         return False
     return now - run.hold.since > SETTLED_S[run.hold.cause]
 

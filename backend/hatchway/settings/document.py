@@ -71,12 +71,13 @@ Node = Scalar | Items | Table
 
 
 class Page:
-    """One file: its bytes, its tree, and the troubles found while it is read."""
+    """One file: its bytes, its tree, and the troubles and notes made while it is read."""
 
     def __init__(self, file: str, data: bytes) -> None:
         self.file = file
         self.data = data
         self.troubles: list[Trouble] = []
+        self.notes: list[Trouble] = []
         self.root: Node | None = None
         try:
             self.root = _Builder(self).build(_text_of(self))
@@ -87,6 +88,11 @@ class Page:
         """Note a mistake at a node (or in the file as a whole) and go on reading."""
         line, column = (at.line, at.column) if at else (0, 0)
         self.troubles.append(Trouble(self.file, line, column, what, write))
+
+    def note(self, at: Node | None, what: str, write: str = "") -> None:
+        """Note what is allowed and perhaps not meant: it keeps nothing from starting."""
+        line, column = (at.line, at.column) if at else (0, 0)
+        self.notes.append(Trouble(self.file, line, column, what, write))
 
     def stop(self, line: int, column: int, what: str, write: str = "") -> ConfigError:
         """The error for a mistake after which reading on makes no sense."""

@@ -12,7 +12,7 @@ import hatchway
 from hatchway.core.plan import CanaryStage, Installation, PipelinePlan
 from hatchway.core.policy import Policy
 from hatchway.settings.document import Node, Page, Table, open_page
-from hatchway.settings.errors import ConfigError, quoted, unknown
+from hatchway.settings.errors import ConfigError, Trouble, quoted, unknown
 from hatchway.settings.installation import installation_of
 from hatchway.settings.pipeline import pipeline_of
 from hatchway.settings.policy import policy_of
@@ -22,11 +22,15 @@ T = TypeVar("T")
 
 
 class Settings(Struct, frozen=True):
-    """A configuration directory. `pipelines` by the service they release."""
+    """A configuration directory. `pipelines` by the service they release.
+
+    `notes` say what is allowed and perhaps not meant.
+    """
 
     installation: Installation
     pipelines: dict[str, PipelinePlan]
     policy: Policy
+    notes: tuple[Trouble, ...] = ()
 
 
 def shipped() -> Path:
@@ -79,11 +83,12 @@ def load_all(directory: PathLike) -> Settings:
     troubles = [trouble for page in pages for trouble in page.troubles]
     if troubles:
         raise ConfigError(troubles)
-    return Settings(installation, pipelines, policy)
+    notes = tuple(note for page in pages for note in page.notes)
+    return Settings(installation, pipelines, policy, notes)
 
 
-def check_file(path: PathLike) -> None:
-    """Check one file by what it says it is. Raises ConfigError."""
+def check_file(path: PathLike) -> tuple[Trouble, ...]:
+    """Check one file by what it says it is, and give what is to be noted. Raises ConfigError."""
     page = open_page(path)
     keys = set(page.root.entries) if isinstance(page.root, Table) else set()
     if "pipeline" in keys or "stages" in keys:
@@ -93,6 +98,7 @@ def check_file(path: PathLike) -> None:
     elif keys or not page.troubles:
         installation_of(page)
     page.raise_troubles()
+    return tuple(page.notes)
 
 
 def _checked(page: Page, value: T) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from typing import Literal, cast
 
@@ -20,7 +21,7 @@ from hatchway.core.policy import RISKS, Risk
 from hatchway.settings.document import Node, Page, Scalar, Table
 from hatchway.settings.errors import quoted
 from hatchway.settings.fields import NAME, TITLE, Fields, check_name, clean, describe
-from hatchway.settings.words import NotUnderstood, duration_words
+from hatchway.settings.words import NotUnderstood, duration_words, seconds
 
 CommandKind = Literal["checks", "tests", "scan", "build", "deploy"]
 COMMAND_KINDS = ("checks", "tests", "scan", "build", "deploy")
@@ -32,6 +33,10 @@ STAGE_KEYS = {
 }
 DEFAULT_BUDGET_S = 600.0
 DEPLOY_BUDGET_S = 120.0  # of each command that brings up the canary
+ADVANCE = ("early", "timed")
+OnUnsure = Literal["extend", "ask", "hold"]
+PATIENT: tuple[OnUnsure, int] = ("extend", 2)
+_EXTEND = re.compile(r"extend ([1-9][0-9]{0,2})")
 
 
 def pipeline_of(page: Page) -> PipelinePlan:
@@ -189,16 +194,25 @@ def _canary(page: Page, node: Table) -> CanaryStage:
         steps.append(step)
     if steps and len(steps) == len(nodes) and steps[-1].weight != 100:
         page.report(nodes[-1], f"the last weight is {steps[-1].weight}, not 100", "weight: 100")
+    elif steps and len(steps) == len(nodes) and not steps[-1].hold_back:
+        page.note(
+            nodes[-1],
+            "without hold_back nothing is left to compare with at 100 %: the final step can only "
+            "hold and page, never roll back by itself",
+            "hold_back: 5",
+        )
     return CanaryStage(name, jobs.done(), tuple(steps))
 
 
 def _canary_step(page: Page, node: Node) -> CanaryStep:
-    keys = ("weight", "monitor", "extend", "hold_back", "excludes")
+    keys = ("weight", "monitor", "advance", "on_unsure", "at_most", "hold_back", "excludes")
     before = len(page.troubles)
-    fields = Fields(page, node, "a canary step", keys)
+    fields = Fields(page, _without_extend(page, node), "a canary step", keys)
     weight = fields.whole("weight", low=1, high=100, example=5)
     monitor = fields.duration("monitor", example="2m")
-    extend = fields.duration("extend", max(monitor, 60.0), example="5m")
+    advance = fields.choice("advance", ADVANCE, "timed")
+    on_unsure, extends = fields.take("on_unsure", PATIENT, PATIENT, "ask", _on_unsure)
+    at_most = fields.duration("at_most", 0.0, example="10m") or None
     hold_back = fields.whole("hold_back", 0, low=0, high=50, example=5)
     excludes = fields.number("excludes", 2.0, low=1.01, high=1000, example="2")
     right = len(page.troubles) == before
@@ -206,10 +220,55 @@ def _canary_step(page: Page, node: Node) -> CanaryStep:
         fields.report(
             "hold_back", f"hold_back {hold_back} leaves nothing of {weight}", "a smaller one"
         )
-    if right and weight == 100 and not hold_back:
+    if right and at_most is not None and at_most <= monitor:
         fields.report(
-            "hold_back",
-            "at 100 % nothing of the old version is left to compare with",
-            "hold_back: 5",
+            "at_most",
+            f"at_most {duration_words(at_most)} leaves nothing after monitor, "
+            f"{duration_words(monitor)}: the step would always be held",
+            f"at_most: {duration_words(3 * monitor)}",
         )
-    return CanaryStep(weight, monitor, extend, hold_back, excludes)
+    return CanaryStep(
+        weight,
+        monitor,
+        hold_back,
+        excludes,
+        cast(Literal["early", "timed"], advance),
+        on_unsure,
+        extends,
+        at_most,
+    )
+
+
+def _on_unsure(text: str, _: bool) -> tuple[OnUnsure, int]:
+    if text == "ask":
+        return "ask", 0
+    if text == "hold":
+        return "hold", 0
+    match = _EXTEND.fullmatch(text)
+    if match:
+        return "extend", int(match[1])
+    if text.startswith("extend"):
+        raise NotUnderstood(
+            f"{quoted(text)} is not extend and how many times, 1 to 999", "extend 2"
+        )
+    raise NotUnderstood(f"unknown word {quoted(text)}", "extend 2, ask or hold")
+
+
+def _without_extend(page: Page, node: Node) -> Node:
+    """The step without `extend`, which `at_most` took the place of."""
+    if not isinstance(node, Table) or "extend" not in node.entries:
+        return node
+    entries = dict(node.entries)
+    old = entries.pop("extend")
+    said = []
+    for entry in (entries.get("monitor"), old):
+        try:
+            said.append(
+                seconds(entry.value.text if entry and isinstance(entry.value, Scalar) else "")
+            )
+        except NotUnderstood:
+            said.append(0.0)
+    write = f"at_most: {duration_words(sum(said))}" if all(said) else "at_most: 10m"
+    what = '"extend" is now "at_most": the longest time of the step, with "monitor" in it'
+    page.report(old.key, what, write)
+    return Table(entries, node.line, node.column)
