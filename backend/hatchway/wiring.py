@@ -83,7 +83,7 @@ async def _backend(
     journal = await SqliteJournal.open(directory / "journal.db", clock=clock)
     target = GovernorTarget(directory / "governor.sock")
     runner = ProcessRunner(directory / "jobs")
-    metrics = {service.name: opened(service) for service in installation.services}
+    metrics = {service.name: opened(service, directory) for service in installation.services}
     try:
         live, hub, health = Live(), Hub(secrets.token_hex(8)), Health()
         ledger = Ledger(journal, lost)

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from hatchway.core.plan import ServiceSpec
 
+from .command import CommandMetrics
 from .port import Metrics, Scrape
 from .prometheus import PrometheusMetrics
 from .scrape import ScrapeMetrics
 
 
-def opened(service: ServiceSpec) -> Metrics:
+def opened(service: ServiceSpec, directory: Path | None = None) -> Metrics:
     """The source of scrapes that the service's endpoints ask for. Opens no connection yet.
 
-    The caller closes it.
+    Commands run in `directory` (default: where this process is). The caller closes it.
     """
     sources: list[Metrics] = []
     if any(e.both or e.stable or e.canary for e in service.endpoints):
         sources.append(ScrapeMetrics(service))
     if any(e.prometheus for e in service.endpoints):
         sources.append(PrometheusMetrics(service))
+    if any(e.command for e in service.endpoints):
+        sources.append(CommandMetrics(service, directory=directory))
     return sources[0] if len(sources) == 1 else Together(sources)
 
 
