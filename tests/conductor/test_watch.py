@@ -148,3 +148,15 @@ async def test_a_rollback_under_way_is_not_blindness(watched: Any) -> None:
     assert not [e for e in house.of(ev.RunHeld) if e.cause == "no_data"]
     house.governor.inflight = 0
     assert await house.ended() == "rolled_back"
+
+
+async def test_what_is_learned_of_stable_before_the_rollout_goes_with_it(watched: Any) -> None:
+    house, _, begin = watched
+    await house.release()
+    watch = begin()
+    await house.until(lambda: house.run.step < 0, "a run before its canary")
+    await house.until(lambda: watch._judge.metrics[0].calibration is not None, "learning")
+    await house.accept()
+    await house.until(lambda: house.run.verdict is not None, "a verdict")
+    metric = watch._judge.metrics[0]
+    assert metric.calibration is None, "settled at the first raise"

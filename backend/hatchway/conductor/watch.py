@@ -23,11 +23,12 @@ from hatchway.core.events import Evidence
 from hatchway.core.plan import CanaryStage, MetricSpec, ServiceSpec
 from hatchway.core.state import Run
 from hatchway.journal.port import JournalError
-from hatchway.judge import JudgeConfig, JudgeState, Verdict, judge, new, raised
+from hatchway.judge import JudgeConfig, JudgeState, Verdict, before, judge, new, raised
 from hatchway.judge.proof import sealed
 from hatchway.metrics.levels import Level, Levels, levels
 from hatchway.metrics.port import Metrics
 from hatchway.metrics.window import Window, look
+from hatchway.metrics.window import before as look_before
 from hatchway.targets.port import TargetError
 
 log = logging.getLogger("hatchway.watch")
@@ -139,7 +140,12 @@ class CanaryWatch:
         proof: Callable[[], bytes] = no_proof
         plan = _step_plan(run)
         observed = self._observed()
-        if plan is None or observed != weight_of(plan, run.step):
+        if run.step < 0 and observed == 0:
+            fresh = new(self._config) if self._of[0] != run.id else self._judge
+            self._window, sample = look_before(self._service, self._window, scrape)
+            self._judge, self._of = before(self._config, fresh, sample), (run.id, run.step)
+            self._keep()
+        elif plan is None or observed != weight_of(plan, run.step):
             # Between two shares: what is counted now belongs to neither.
             self._window, _ = look(self._service, self._window, scrape, observed or 0)
         else:
@@ -149,9 +155,9 @@ class CanaryWatch:
                 self._of = (run.id, run.step)
             self._window, sample = look(self._service, self._window, scrape, observed)
             excludes = plan.steps[run.step].excludes
-            before = self._judge
-            self._judge, verdict = judge(self._config, before, sample, excludes)
-            proof = partial(sealed, self._config, before, sample, excludes, self._judge, verdict)
+            known = self._judge
+            self._judge, verdict = judge(self._config, known, sample, excludes)
+            proof = partial(sealed, self._config, known, sample, excludes, self._judge, verdict)
             self._keep()
         self._show(run, shown, verdict, now)
         if verdict is not None:
@@ -280,4 +286,5 @@ def _sight(verdict: Verdict, specs: dict[str, MetricSpec], now: float) -> Sight:
         stable_healthy=verdict.stable_healthy,
         blind_for_s=verdict.blind_for_s,
         forecast_s=verdict.forecast_s,
+        requests=min((m.n for m in verdict.metrics if m.word == "UNSURE" and m.n), default=0),
     )
