@@ -9,7 +9,7 @@ WORKERS := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); \
 # An environment knows its own place: it is of no use after the directory was moved.
 STALE := $(shell [ "$$(cat .venv/.ready 2>/dev/null)" = "$$(pwd)" ] && [ -x $(PY) ] || echo stale)
 
-.PHONY: help demo test setup lint format pyz check-pyz screenshots bench lock clean $(STALE)
+.PHONY: help demo test setup lint format pyz check-pyz screenshots bench bench-judge lock clean $(STALE)
 .DEFAULT_GOAL := help
 
 help:
@@ -22,13 +22,14 @@ help:
 	@echo 'make check-pyz     that file, and an installation as pipx does it, do work'
 	@echo 'make screenshots   screenshots/ anew from the running demo'
 	@echo 'make bench         benchmarks, each with its figure and its bar'
+	@echo 'make bench-judge   the judge beside other rules on the same simulated rollouts; its goals'
 	@echo 'make lock          requirements*.txt anew from pyproject.toml (needs uv)'
 	@echo 'make clean         remove everything that make made'
 
 demo: setup
 	@.venv/bin/hatchway demo $(ARGS)
 
-test: lint
+test: lint .venv/.science
 	$(PY) -m pytest -n $(WORKERS) $(ARGS)
 
 setup: .venv/.compiled
@@ -40,6 +41,10 @@ setup: .venv/.compiled
 # The first start must be quick, also where PYTHONDONTWRITEBYTECODE is set.
 .venv/.compiled: .venv/.ready $(SOURCES)
 	@$(PY) -m compileall -q backend tui
+	@touch $@
+
+.venv/.science: requirements-science.txt .venv/.ready
+	@sh .ci/install.sh --require-hashes -r requirements-science.txt
 	@touch $@
 
 lint: setup
@@ -63,6 +68,9 @@ check-pyz: hatchway.pyz
 screenshots: setup
 	@$(PY) tests/system/screenshots.py $(ARGS)
 
+bench-judge: setup .venv/.science
+	@$(PY) tests/bench/judge/run.py $(ARGS)
+
 bench: setup
 	@for file in tests/bench/bench_*.py; do \
 	  echo "== $$file"; $(PY) $$file $(ARGS) || exit 1; \
@@ -74,6 +82,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 lock:
 	$(LOCK) pyproject.toml --extra demo --group dev --group build -o requirements.txt
 	$(LOCK) pyproject.toml -c requirements.txt -o requirements-run.txt
+	$(LOCK) --group science -c requirements.txt -o requirements-science.txt
 	$(LOCK) --group pyz --no-emit-package pip --no-emit-package setuptools -o requirements-pyz.txt
 
 clean:
