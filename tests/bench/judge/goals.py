@@ -174,7 +174,7 @@ def _g5(tallies: Tallies) -> Iterator[Finding]:
             yield Finding("G5", f"2 req/s, look {way.look_s} s: UNSURE with a forecast, of looks",
                           share, 99.0, " %", 95.0, share, least=True)  # fmt: skip
             silent = calm.passes[way]
-            yield Finding("G5", f"2 req/s, look {way.look_s} s: PASS in the whole A/A rollout",
+            yield Finding("G5", f"2 req/s, look {way.look_s} s: PASS in the first step of A/A",
                           100 * silent.stopped, 1.0, " %", 5.0, 100 * silent.at_least(SURE),
                           judged=False)  # fmt: skip
     for name, way in (

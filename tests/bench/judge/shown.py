@@ -26,7 +26,7 @@ def cell_block(tally: Tally) -> str:
         margins = "calibrated" if way.calibrated else "as shipped"
         lines.append(
             f"PASS against {way.excludes:g}x, {way.look_s} s, {margins}: {100 * passed.stopped:.1f} %"
-            f" of rollouts, median {_seconds(passed.delay(0.5))} s"
+            f" of rollouts in the first step, median {_seconds(passed.delay(0.5))} s"
         )
     return "\n".join(lines)
 

@@ -69,7 +69,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Tally:
-    """One cell: its rules by name, PASSes by way, and how the judge spoke (summed by way)."""
+    """One cell: its rules by name, PASSes in the first step by way, and how the judge spoke (summed by way)."""
 
     cell: Cell
     rules: dict[str, Rule]
@@ -143,6 +143,8 @@ def together(cell: Cell, found: Iterable[Piece]) -> Tally:
     for way in cell.ways:
         all_of = [said_[way] for _, said_ in parts]
         stops = np.array([t for one in all_of for t in one.passed])
+        # Of the first step only: each step asks anew, and a rollout must pass them all.
+        stops[stops > cell.world.steps[0][0]] = np.inf
         passes[way] = Rule(stops, np.zeros(stops.size), 0.0, end)
         spoke[way] = Said(
             asked=sum(one.asked for one in all_of),
