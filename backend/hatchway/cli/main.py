@@ -29,6 +29,8 @@ running it:
   serve                 the backend
   governor              the small process that holds the targets
   check                 check the configuration
+  metrics check         what a service's metrics can judge, at the traffic of now
+  metrics suggest URL   what hatchway.yaml could say of a page of metrics
 
 hatchway VERB --help says more. --dir DIRECTORY names the installation."""
 
@@ -36,7 +38,7 @@ EMERGENCY = ("pause", "takeover", "rollback", "resume", "release", "status", "wa
 VERBS = (
     *EMERGENCY,
     *("tui", "audit", "judge", "accept", "reject"),
-    *("demo", "fault", "run", "serve", "governor", "check"),
+    *("demo", "fault", "run", "serve", "governor", "check", "metrics"),
 )
 
 
