@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 from hatchway.core.plan import (
     EndpointSpec,
@@ -15,12 +15,13 @@ from hatchway.core.plan import (
     TargetSpec,
 )
 from hatchway.settings.document import Entry, Node, Page, Table
+from hatchway.settings.endpoints import endpoint_of, label_name
 from hatchway.settings.errors import quoted, unknown
-from hatchway.settings.fields import NAME, Fields, check_name
+from hatchway.settings.fields import NAME, REQUIRED, Fields, check_name, clean
 from hatchway.settings.words import NotUnderstood
 
 ROLES = ("viewer", "operator", "approver", "admin", "auditor")
-MetricKind = Literal["counts", "latency", "gauge", "state"]
+MetricKind = Literal["counts", "latency", "gauge", "state", "series"]
 ShownAs = Literal["percent", "per_minute", "ms", "plain"]
 METRIC_KEYS = (
     "label",
@@ -29,6 +30,8 @@ METRIC_KEYS = (
     "source",
     "total",
     "events",
+    "query",
+    "by",
     "worse",
     "judged",
     "weight",
@@ -130,14 +133,13 @@ def _service(page: Page, name: str, entry: Entry) -> ServiceSpec:
     keys = ("repo", "pipeline", "target", "endpoints", "metrics", "scrape")
     fields = Fields(page, entry.value, what, keys)
     endpoints = tuple(
-        _endpoint(page, key, e.value)
+        endpoint_of(page, key, e.value)
         for key, e in _named(
             page, fields.table("endpoints", required=True, example="app: ..."), "an endpoint"
         )
     )
-    names = tuple(endpoint.name for endpoint in endpoints)
     metrics = tuple(
-        _metric(page, key, e.value, names)
+        _metric(page, key, e.value, endpoints)
         for key, e in _named(
             page, fields.table("metrics", required=True, example="errors: ..."), "a metric"
         )
@@ -174,39 +176,10 @@ def _target(service: Fields) -> TargetSpec:
     return target
 
 
-def _endpoint(page: Page, name: str, node: Node) -> EndpointSpec:
-    keys = ("stable", "canary", "both", "arm_label")
-    fields = Fields(page, node, f"the endpoint {quoted(name)}", keys)
-    example = "[http://127.0.0.1:8101/metrics]"
-    both = fields.take("both", "", "", example[1:-1], lambda text, _: _url(text))
-    stable = fields.texts("stable", example=example, check=_url)
-    canary = fields.texts("canary", example=example, check=_url)
-    label = fields.text("arm_label", "", example="server")
-    if fields.has("both") and (fields.has("stable") or fields.has("canary")):
-        fields.report("both", '"both" beside "stable" or "canary"', "one or the other")
-    elif fields.has("both") and not fields.has("arm_label"):
-        fields.report(
-            "arm_label", '"both" needs the label that tells the arms apart', "arm_label: server"
-        )
-    elif not fields.has("both") and not (fields.has("stable") and fields.has("canary")):
-        fields.report(
-            "stable", "an endpoint names stable and canary, or both", f"stable: {example}"
-        )
-    return EndpointSpec(name, stable, canary, both, label)
-
-
-def _url(text: str) -> str:
-    if re.fullmatch(r"https?://[A-Za-z0-9_.:\[\]-]+(/[!-~]*)?", text):
-        return text
-    raise NotUnderstood(f"{quoted(text)} is not an http address", "http://127.0.0.1:8101/metrics")
-
-
-def _metric(page: Page, name: str, node: Node, endpoints: tuple[str, ...]) -> MetricSpec:
+def _metric(page: Page, name: str, node: Node, endpoints: tuple[EndpointSpec, ...]) -> MetricSpec:
     fields = Fields(page, node, f"the metric {quoted(name)}", METRIC_KEYS)
-    kind = fields.choice("kind", ("counts", "latency", "gauge", "state"))
-    source = fields.text("source", example=endpoints[0] if endpoints else "app")
-    if source and endpoints and source not in endpoints:
-        fields.report("source", *unknown("there is no endpoint", source, endpoints))
+    kind = fields.choice("kind", get_args(MetricKind))
+    source = _source(fields, kind, endpoints)
     shown = fields.choice("shown_as", ("percent", "per_minute", "ms", "plain"), "plain")
     return MetricSpec(
         name=name,
@@ -214,8 +187,10 @@ def _metric(page: Page, name: str, node: Node, endpoints: tuple[str, ...]) -> Me
         unit=fields.text("unit", "", example="ms"),
         kind=cast(MetricKind, kind),
         source=source,
-        total=fields.series("total"),
+        total=SeriesRef("") if kind == "series" else fields.series("total"),
         events=_events(fields, kind),
+        query=_query(fields, kind),
+        by=_by(fields, kind),
         worse="down" if fields.choice("worse", ("up", "down"), "up") == "down" else "up",
         judged=_judged(fields, kind),
         weight=fields.number("weight", 1.0, low=0.001, high=1000, example="1"),
@@ -236,10 +211,50 @@ def _metric(page: Page, name: str, node: Node, endpoints: tuple[str, ...]) -> Me
     )
 
 
+def _source(fields: Fields, kind: str, endpoints: tuple[EndpointSpec, ...]) -> str:
+    names = tuple(endpoint.name for endpoint in endpoints)
+    source = fields.text("source", example=names[0] if names else "app")
+    if source and names and source not in names:
+        fields.report("source", *unknown("there is no endpoint", source, names))
+    elif kind == "series" and source and names:
+        servers = [endpoint.name for endpoint in endpoints if endpoint.prometheus]
+        if source not in servers:
+            fields.report(
+                "source",
+                f"a series is asked of a metrics server, and {quoted(source)} is none",
+                f"source: {servers[0]}" if servers else "an endpoint with prometheus: http://...",
+            )
+    return source
+
+
+def _query(fields: Fields, kind: str) -> str:
+    if kind != "series":
+        if fields.has("query") and kind:
+            said = f'"query" belongs to kind: series, not to {kind}'
+            fields.report("query", said, "total: and events:, which are read raw")
+        return ""
+    example = 'sum(rate(errors_total{server="{arm}"}[10s]))'
+    query = fields.take(
+        "query", REQUIRED, "", example, lambda text, _: clean(text, example, lines=True, most=2000)
+    )
+    if query and "{arm}" not in query:
+        fields.report("query", "the query is the same for both arms", f"query: {example}")
+    for key in ("total", "events"):
+        if fields.has(key):
+            fields.report(key, f'"{key}" beside "query": a series is its query', f"no {key}")
+    return query
+
+
+def _by(fields: Fields, kind: str) -> str:
+    if fields.has("by") and kind not in {"", "counts"}:
+        fields.report("by", f'"by" belongs to kind: counts, not to {kind}', "no by")
+    return fields.take("by", "", "", "path", lambda text, _: label_name(text))
+
+
 def _events(fields: Fields, kind: str) -> SeriesRef | None:
     if kind == "counts":
         return fields.series("events")
-    if fields.has("events") and kind:
+    if fields.has("events") and kind not in {"", "series"}:
         fields.report("events", f'"events" belongs to kind: counts, not to {kind}', "no events")
     return None
 
