@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from msgspec import structs
 
@@ -31,7 +31,7 @@ GUARD_RATIO = 5.0  # what a cold start may do: in warm-up only worse than this i
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What all metrics share in one look."""
+    """What the bets of one metric need to know of a look."""
 
     config: JudgeConfig
     seconds: float
@@ -41,12 +41,24 @@ class Setting:
     margins: Margins
 
 
-def observed(setting: Setting, spec: MetricSpec, state: MetricState, look: Look) -> MetricState:
+def span(state: MetricState, look: Look) -> float:
+    """Seconds that a metric's sample covers: longer than the look where data were missing before."""
+    return look.seconds if state.heard is None else max(look.seconds, look.t - state.heard)
+
+
+def observed(
+    config: JudgeConfig, whole: JudgeState, excludes: float, spec: MetricSpec, state: MetricState,
+    look: Look,
+) -> MetricState:  # fmt: skip
     """The metric's state after this look."""
-    setting = replace(
-        setting,
-        excludes=bound(spec, setting.excludes),
-        margins=state.margins or setting.config.floors,
+    seconds = span(state, look)
+    setting = Setting(
+        config,
+        seconds,
+        warming(config, whole, look.t - seconds),
+        bound(spec, excludes),
+        look.weight,
+        state.margins or config.floors,
     )
     sample: Sample = look.samples.get(spec.name) or Missing("no series")
     seen: Evidence
@@ -69,8 +81,8 @@ def observed(setting: Setting, spec: MetricSpec, state: MetricState, look: Look)
     if arms is not None:
         canary, stable = state.swings
         swings = (
-            swung(canary, arms[0], look.t, look.seconds, stable.usual),
-            swung(stable, arms[1], look.t, look.seconds),
+            swung(canary, arms[0], look.t, seconds, stable.usual),
+            swung(stable, arms[1], look.t, seconds),
         )
         state = structs.replace(state, swings=swings)
     return structs.replace(state, evidence=seen)

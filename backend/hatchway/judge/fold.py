@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from .bets import Setting, observed, warming
+from .bets import observed, span
 from .conclude import concluded
 from .joint import joint, standing
 from .look import Counts, Latency, Look
@@ -35,10 +35,9 @@ def judge(
         state = raised(state, began, look.weight)
     if state.excludes not in (0.0, excludes):
         state = healthy_again(state)
-    warm = warming(config, state, began)
-    setting = Setting(config, look.seconds, warm, excludes, look.weight, config.floors)
+    split = _split(config, state, look)
     metrics = tuple(
-        observed(setting, spec, metric, look)
+        observed(config, state, excludes, spec, metric, look)
         for spec, metric in zip(config.metrics, state.metrics, strict=True)
     )
     state = structs.replace(
@@ -48,7 +47,7 @@ def judge(
         weight=look.weight,
         excludes=excludes,
         step_s=state.step_s + look.seconds,
-        split=_split(config, state, look),
+        split=split,
     )
     standings = tuple(standing(metric.evidence) for metric in metrics)
     e, lead = joint(config, standings)
@@ -76,12 +75,13 @@ def _certain(config: JudgeConfig, state: JudgeState, e: float, lead: int) -> boo
 
 def _split(config: JudgeConfig, state: JudgeState, look: Look) -> Split:
     """Evidence on the share of traffic, from the first judged metric that counts requests."""
-    if state.raised is not None and look.t - look.seconds < state.raised + SETTLING_S - 1e-6:
-        return state.split
-    for spec in config.metrics:
+    for spec, metric in zip(config.metrics, state.metrics, strict=True):
         sample = look.samples.get(spec.name)
         if not spec.judged or not isinstance(sample, Counts | Latency):
             continue
+        began = look.t - span(metric, look)
+        if state.raised is not None and began < state.raised + SETTLING_S - 1e-6:
+            return state.split
         if isinstance(sample, Counts):
             canary, stable = sample.canary[0], sample.stable[0]
         else:
