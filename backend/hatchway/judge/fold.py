@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf, isfinite
+
 from msgspec import structs
 
 from .bets import observed, span
@@ -23,12 +25,18 @@ def judge(
     """Fold one look into the state and say what is known.
 
     `excludes` is the step's r_bad: PASS means that worse than `excludes` times is excluded.
-    Raises ValueError when it is not above 1, since nothing could ever pass.
+    Raises ValueError when it is not above 1, since nothing could ever pass, and when the look's
+    time is no time.
     """
     if not excludes > 1:
         raise ValueError(
             f"excludes is {excludes:g}: a canary cannot be shown to be no worse than {excludes:g}"
             " times stable; write a number above 1, such as 2"
+        )
+    if not (isfinite(look.t) and 0 < look.seconds < inf):
+        raise ValueError(
+            f"a look at t={look.t} over seconds={look.seconds}: nothing can be said of such a time;"
+            " the clock or the scrape is broken"
         )
     began = look.t - look.seconds
     if state.raised is None:
