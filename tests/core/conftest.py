@@ -142,7 +142,9 @@ class World:
         self.weights.append(weight)
         self.record(ev.EffectVerified(run="1", key=key, observed=weight))
 
-    def propose(self, capability: str, answer: str, step: int | None = None) -> None:
+    def propose(
+        self, capability: str, answer: str, step: int | None = None, on: str = "PASS"
+    ) -> None:
         authority = self.state.authority_of("shop")
         proposal = f"p{len(self.run.proposals) + 1}"
         self.record(
@@ -171,7 +173,7 @@ class World:
                     capability=capability,  # type: ignore[arg-type]
                     step=self.run.step,
                     expires_at=self.now + 1800,
-                    binding={"epoch": str(authority.epoch)},
+                    binding={"epoch": str(authority.epoch), "verdict": on},
                 )
             )
 

@@ -163,3 +163,99 @@ def test_the_budget_is_what_the_jobs_took(world: Any) -> None:
     assert {a.timeout_s for a in world.actions()} == {18.0}
     world.now += 100
     assert {a.timeout_s for a in world.actions()} == {1.0}
+
+
+def ask_unsure(world: Any) -> Any:
+    """At the first share, with a person asked to go on although the verdict is UNSURE."""
+    world.to_canary()
+    world.verdict("UNSURE")
+    world.now += 1
+    world.propose("promote", "ask", on="UNSURE")
+    return world
+
+
+def test_a_persons_yes_goes_on_where_the_verdict_is_unsure(world: Any) -> None:
+    ask_unsure(world)
+    world.settle()
+    assert world.weights == [5], "asking does nothing by itself"
+    world.close_item(by="luis")
+    world.settle()
+    assert world.weights == [5, 25]
+    raised = [e for e in world.log if isinstance(e, ev.EffectIntended)][-1]
+    assert raised.by == ev.By("person", "luis")
+    assert "not sure" in raised.reason
+
+
+@pytest.mark.parametrize(
+    ("word", "action"),
+    [("REGRESS", "rollback"), ("REGRESS", "none"), ("NO_DATA", "hold"), ("UNSURE", "hold")],
+)
+def test_a_yes_to_unsure_is_worth_nothing_on_anything_worse(
+    world: Any, word: str, action: str
+) -> None:
+    ask_unsure(world)
+    world.close_item()
+    world.now += 1
+    world.verdict(word, action)
+    world.settle()
+    assert world.weights == [5]
+    world.now += 1
+    world.verdict("UNSURE")
+    world.settle()
+    assert world.weights == [5], "nor when it is unsure again: that is another UNSURE"
+
+
+def test_a_yes_to_unsure_is_as_good_when_the_verdict_has_become_pass(world: Any) -> None:
+    ask_unsure(world)
+    world.close_item()
+    world.now += 1
+    world.verdict("PASS")
+    world.settle()
+    assert world.weights == [5, 25]
+
+
+def test_a_yes_to_a_pass_is_worth_nothing_on_unsure(world: Any) -> None:
+    world.to_canary()
+    world.verdict("PASS")
+    world.propose("promote", "ask")
+    world.close_item()
+    world.verdict("UNSURE")
+    world.settle()
+    assert world.weights == [5]
+
+
+@pytest.mark.parametrize(
+    ("word", "action", "status"),
+    [
+        ("UNSURE", "none", "open"),
+        ("PASS", "none", "superseded"),
+        ("UNSURE", "hold", "superseded"),
+        ("REGRESS", "rollback", "superseded"),
+        ("NO_DATA", "hold", "superseded"),
+    ],
+)
+def test_a_question_stands_as_long_as_what_it_was_asked_on(
+    world: Any, word: str, action: str, status: str
+) -> None:
+    ask_unsure(world)
+    world.verdict(word, action)
+    world.settle()
+    assert list(world.run.items.values())[-1].status == status
+
+
+def test_an_agent_never_goes_on_without_pass_whatever_stands_in_the_journal(world: Any) -> None:
+    world.to_canary()
+    world.verdict("UNSURE")
+    world.propose("promote", "auto", on="UNSURE")
+    world.settle()
+    assert world.weights == [5]
+
+
+def test_a_hold_is_over_when_the_next_share_is_there(world: Any) -> None:
+    ask_unsure(world)
+    world.record(ev.RunHeld(run="1", cause="unsure", why="not sure"))
+    world.close_item(by="luis")
+    world.settle()
+    assert world.run.step == 1
+    assert world.run.hold is None
+    assert "luis" in [e.why for e in world.log if isinstance(e, ev.RunResumed)][-1]

@@ -222,6 +222,17 @@ def test_an_unknown_event_is_kept_and_changes_nothing(world: Any) -> None:
     assert after.seq == before.seq + 1
 
 
+def verdict_before(world: Any, intent: ev.EffectIntended) -> str:
+    """The verdict's word in the step when `intent` was journaled; empty when there was none."""
+    word = ""
+    for event in world.log[: world.log.index(intent)]:
+        if isinstance(event, ev.StepEntered):
+            word = ""
+        elif isinstance(event, ev.VerdictChanged):
+            word = event.word
+    return word
+
+
 OPS = st.sampled_from(
     [
         "settle",
@@ -236,6 +247,7 @@ OPS = st.sampled_from(
         "takeover",
         "release",
         "rollback",
+        "unsure promote",
         "REGRESS",
         "UNSURE",
         "PASS",
@@ -270,6 +282,8 @@ def test_whatever_happens_no_share_is_raised_without_permission_or_under_a_pause
                     world.close_item("accepted" if op == "accept" else "rejected")
             case ["auto" | "ask" as answer, capability]:
                 world.propose(capability, answer)
+            case ["unsure", capability]:
+                world.propose(capability, "ask", on="UNSURE")
             case ["pause" | "takeover" | "release" | "rollback"]:
                 world.authority(op)
             case ["later"]:
@@ -284,6 +298,9 @@ def test_whatever_happens_no_share_is_raised_without_permission_or_under_a_pause
     for intent in intents(world):
         if mode == "recommend":
             assert intent.by.kind == "person"
+        word = verdict_before(world, intent)
+        if intent.step > 0 and intent.weight > 0 and word not in ("", "PASS"):
+            assert (word, intent.by.kind) == ("UNSURE", "person")
     keys = [i.key for i in intents(world)]
     assert len(keys) == len(set(keys))
     if world.weights:

@@ -168,6 +168,38 @@ def test_in_a_step(told: Told) -> None:
     assert told.doc().step.label == "CANARY 100%, 5% held back"  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    ("step", "says"),
+    [
+        (CanaryStep(5, 100.0), "not before 00:18:20Z; not sure at 00:21:40Z: held"),
+        (
+            CanaryStep(5, 100.0, on_unsure="hold"),
+            "not before 00:18:20Z; not sure at 00:18:20Z: held",
+        ),
+        (
+            CanaryStep(5, 100.0, on_unsure="ask", advance="early"),
+            "as soon as the verdict is PASS; not sure at 00:18:20Z: asks you",
+        ),
+        (CanaryStep(100, 100.0), "asks you whether to finish at 00:18:20Z: nothing is held back"),
+    ],
+)
+def test_what_a_steps_options_come_to_is_said(told: Told, step: CanaryStep, says: str) -> None:
+    stages = (*PLAN.stages[:2], CanaryStage("canary", (), (step, CanaryStep(100, 1.0, 5))))
+    told.at_canary()
+    plan = msgspec.structs.replace(PLAN, stages=stages)
+    run = msgspec.structs.replace(told.run, plan=plan)
+    assert says in views.next_words(run, told.state.authority_of("shop"), None, told.now)
+
+
+def test_a_question_without_being_sure_says_so(told: Told) -> None:
+    told.at_canary()
+    told.item("promote", verdict="UNSURE")
+    assert needs_doc(told.state).items[0].title == "PROMOTE shop 1.5.0 to 100%, NOT SURE"
+    assert told.doc().next.endswith("it is not sure yet, and goes on watching")
+    told.item("promote", verdict="PASS")
+    assert needs_doc(told.state).items[1].title == "PROMOTE shop 1.5.0 to 100%"
+
+
 def test_held_and_recommended(told: Told) -> None:
     told.at_canary()
     told.tell(ev.RunHeld(run="1", cause="no_data", why="the feed stopped"))

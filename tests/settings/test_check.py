@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from hatchway.cli.check import main
+from hatchway.core.plan import CanaryStage
+from hatchway.settings import load_all
 
 Edit = Callable[[str, str, str], int]
 
@@ -61,3 +63,24 @@ def test_a_directory_without_configuration_is_said(
 ) -> None:
     assert main(["--dir", str(tmp_path)]) == 2
     assert "holds no hatchway.yaml" in capsys.readouterr().err
+
+
+def test_a_last_step_without_a_hold_back_is_a_warning_and_no_mistake(
+    home: Path, edit: Edit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = edit("pipelines/shop.yaml", "weight: 100\n        hold_back: 5\n", "weight: 100\n")
+    file = home / "pipelines" / "shop.yaml"
+    for arguments in (["--dir", str(home)], [str(file)]):
+        assert main(arguments) == 0
+        assert capsys.readouterr().err.splitlines() == [
+            f"warning: {file}:{line}: without hold_back nothing is left to compare with at 100 %: "
+            "the final step can only hold and page, never roll back by itself",
+            "  write: hold_back: 5",
+        ]
+    assert main(["--json", "--dir", str(home)]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["ok"] is True
+    assert [(n["line"], n["write"]) for n in said["notes"]] == [(line, "hold_back: 5")]
+    canary = load_all(home).pipelines["shop"].stages[-1]
+    assert isinstance(canary, CanaryStage)
+    assert (canary.steps[-1].weight, canary.steps[-1].hold_back) == (100, 0)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from hatchway.conductor.live import Live, Reading, Watched
-from hatchway.core.plan import CanaryStage, MetricSpec, ServiceSpec
+from hatchway.core.monitoring import compares, monitor_s, patience_s
+from hatchway.core.plan import CanaryStage, CanaryStep, MetricSpec, ServiceSpec
 from hatchway.core.state import Authority, Item, Job, Run, Stage, State
 from hatchway.edge import protocol as p
 from hatchway.judge.words import duration
@@ -177,7 +178,7 @@ def _step(run: Run, now: float) -> p.StepDoc | None:
         count=len(plan.steps),
         weight=step.weight,
         since=run.step_since,
-        until=run.step_since + step.monitor_s / run.pace,
+        until=run.step_since + monitor_s(step, run.pace),
     )
 
 
@@ -222,7 +223,7 @@ def next_words(run: Run, authority: Authority, watched: Watched | None, now: flo
     if open_items and open_items[0].type == "approval":
         return "waits for a yes; no answer means it is held and asked again, never promoted"
     if open_items:
-        return f"stays at {run.weight}% until you accept; no answer changes nothing"
+        return f"stays at {run.weight}% until you accept; {_without_answer(run, open_items[0])}"
     if run.hold is not None:
         return f"stays at {run.weight}% while held; nothing is promoted"
     no = next((i for i in run.items.values() if _stands(i, run, authority)), None)
@@ -233,6 +234,16 @@ def next_words(run: Run, authority: Authority, watched: Watched | None, now: flo
         return _next_in_step(run, plan, authority, watched, now)
     left = [s.name for s in run.stages if s.status == "pending"]
     return f"then {', '.join(left[:3])}" if left else "the run ends"
+
+
+def _without_answer(run: Run, item: Item) -> str:
+    """What no answer means to a question about going on."""
+    plan = run.canary
+    if item.asked_on != "UNSURE" or plan is None or not 0 <= run.step < len(plan.steps):
+        return "no answer changes nothing"
+    if not compares(plan.steps[run.step]):
+        return "nothing is left to compare with, so it stays unsure"
+    return "it is not sure yet, and goes on watching"
 
 
 def _stands(item: Item, run: Run, authority: Authority) -> bool:
@@ -248,14 +259,24 @@ def _next_in_step(
     last = run.step + 1 == len(plan.steps)
     goal = "finishes at 100%" if last else f"raises to {plan.steps[run.step + 1].weight}%"
     asks = "asks you, then " if run.mode == "recommend" or authority.mode == "person" else ""
-    left = run.step_since + step.monitor_s / run.pace - now
+    if not compares(step):
+        when = _clock(run.step_since + monitor_s(step, run.pace))
+        return f"asks you whether to finish at {when}: nothing is held back to compare with"
+    left = run.step_since + monitor_s(step, run.pace) - now
     when = "as soon as the verdict is PASS"
-    if left > 0:
+    if left > 0 and step.advance == "timed":
         when = f"when monitoring ends and the verdict is PASS, not before {_clock(now + left)}"
     data = ""
     if watched is not None and watched.word == "UNSURE" and watched.forecast_s is not None:
         data = f"; enough data in about {duration(watched.forecast_s)}"
-    return f"agent {asks}{goal} {when}{data}"
+    return f"agent {asks}{goal} {when}{data}{_if_unsure(run, step)}"
+
+
+def _if_unsure(run: Run, step: CanaryStep) -> str:
+    """What happens when there is no clear answer in time."""
+    if step.on_unsure == "ask":
+        return f"; not sure at {_clock(run.step_since + monitor_s(step, run.pace))}: asks you"
+    return f"; not sure at {_clock(run.step_since + patience_s(step, run.pace))}: held"
 
 
 def _clock(at: float) -> str:

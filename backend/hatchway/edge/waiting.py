@@ -29,7 +29,8 @@ def _item(run: Run, item: Item) -> p.ItemDoc:
             after = run.step + 1
             done = plan is None or after >= len(plan.steps)
             goal = "100%, and finish" if done else f"{plan.steps[after].weight}%"  # type: ignore[union-attr]
-            title = f"PROMOTE {run.service} {run.to_version} to {goal}"
+            sure = ", NOT SURE" if item.asked_on == "UNSURE" else ""
+            title = f"PROMOTE {run.service} {run.to_version} to {goal}{sure}"
             default = "no answer: stays as it is"
         case _:
             title = f"APPROVE {run.service} {run.to_version} for {run.environment}"
