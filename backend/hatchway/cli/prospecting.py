@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +18,11 @@ from hatchway.metrics.suggestion import WANTED
 from hatchway.metrics.survey import Arm
 
 WIDTH = 80
+_UNIT = re.compile(r"(\d) (%|s|ms|min|h|days|requests/s)(?=\W|$)")
+_LEGEND = (
+    "Seen from: the smallest regression to be expected to be found in that time. PASS after: when"
+    " a regression of the factor in brackets is to be expected to be excluded."
+)
 _TABLE = "  {:<9}{:<9}{:<17}{:<9}{:<17}{}"
 
 
@@ -36,13 +42,24 @@ def report(
     lines = [f"{service}: looked {looks} times in {seconds:.0f} s, {_rate(rate)} on both arms."]
     for sentence in about:
         lines += _wrapped(sentence, "  ")
-    canary = [p for p in found if not p.stable.trouble and p.canary.trouble]
-    if canary and len(canary) == len([p for p in found if not p.stable.trouble]):
-        why = "; ".join(sorted({p.canary.trouble for p in canary}))
-        lines += _wrapped(f"The canary is not there yet, which is fine before a run ({why}).", "  ")
+    shared = _shared(found)
     for prospect in found:
-        lines += ["", *_paragraph(prospect)]
+        lines += ["", *_paragraph(prospect, shared)]
+    lines.append("")
+    if any(prospect.steps for prospect in found):
+        lines += _wrapped(_LEGEND, "")
+    for note, labels in shared.items():
+        lines += _wrapped(f"{', '.join(labels)}: {note}.", "")
     return "\n".join([*lines, "", *_summary(found), *_areas(found)]) + "\n"
+
+
+def _shared(found: Sequence[Prospect]) -> dict[str, list[str]]:
+    """Notes that several metrics have, with their labels: said once."""
+    labels: dict[str, list[str]] = {}
+    for prospect in found:
+        for note in prospect.notes:
+            labels.setdefault(note, []).append(prospect.spec.label)
+    return {note: of for note, of in labels.items() if len(of) > 1}
 
 
 def as_json(
@@ -81,7 +98,7 @@ def _metric(prospect: Prospect) -> dict[str, Any]:
 # --- one metric -------------------------------------------------------------------------------
 
 
-def _paragraph(prospect: Prospect) -> Iterable[str]:
+def _paragraph(prospect: Prospect, shared: Container[str]) -> Iterable[str]:
     spec = prospect.spec
     word = "can be judged" if prospect.ok else "CANNOT BE JUDGED"
     if not spec.judged:
@@ -94,10 +111,14 @@ def _paragraph(prospect: Prospect) -> Iterable[str]:
     if sentence:
         yield from _wrapped(sentence, "  ")
     if prospect.steps:
-        yield _TABLE.format("canary", "within", "seen from", "at most", "seen from", "PASS after")
+        yield _TABLE.format(
+            "canary", "within", "seen from", "at most", "seen from", "PASS after"
+        ).rstrip()
         for step in prospect.steps:
             yield _row(prospect, step).rstrip()
     for note in prospect.notes:
+        if note in shared:
+            continue
         yield from _wrapped(f"- {note}.", "  ", "    ")
 
 
@@ -107,7 +128,7 @@ def _reading(prospect: Prospect) -> str:
         return ""
     arms = [f"stable {_level(prospect, stable)}"]
     if prospect.canary.trouble:
-        arms.append("canary nothing yet")
+        arms.append(f"canary nothing yet ({prospect.canary.trouble})")
     elif prospect.spec.kind in ("counts", "latency") and not prospect.canary.requests:
         arms.append("canary no requests")
     else:
@@ -235,10 +256,12 @@ def _areas(found: Sequence[Prospect]) -> Iterable[str]:
 
 
 def _wrapped(text: str, first: str, rest: str | None = None) -> list[str]:
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=first, subsequent_indent=first if rest is None else rest,
+    together = _UNIT.sub("\\1\xa0\\2", text)  # a number and its unit stay on one line
+    lines = textwrap.wrap(
+        together, WIDTH, initial_indent=first, subsequent_indent=first if rest is None else rest,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
+    return [line.replace("\xa0", " ") for line in lines]
 
 
 def _rate(rate: float) -> str:

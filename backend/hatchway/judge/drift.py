@@ -6,7 +6,9 @@ second formula has to be kept true to the first.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
+from itertools import accumulate, pairwise
 from math import comb, exp, floor, log, sqrt
 
 from msgspec import Struct
@@ -92,25 +94,39 @@ def scaled(shares: Shares, part: float = 1.0) -> tuple[int, ...]:
 def slowed(bounds: tuple[float, ...], shares: Shares, factor: float) -> Shares:
     """The distribution after every request took `factor` times as long.
 
-    Inside a bucket the requests are taken to lie evenly on the logarithmic scale. The first
-    bucket is taken to begin at half its bound and the last to end at twice its own, as the judge
-    takes their middles.
+    Between bounds the share of slower requests falls evenly on the logarithmic scale (below the
+    middle of the distribution, the share of faster ones rises so): requests crowd at the side of a
+    bucket that is nearer to the middle. The first bucket is taken to begin at half its bound and
+    the last to end at twice its own, as the judge takes their middles.
     """
     step = log(factor)
-    edges = [log(max(bound, 1e-9)) for bound in bounds]
-    lows = [edges[0] - log(2.0), *edges]
-    highs = [*edges, edges[-1] + log(2.0)]
-    moved = [0.0] * len(shares)
-    for low, high, share in zip(lows, highs, shares, strict=True):
-        if share <= 0:
-            continue
-        width = max(high - low, 1e-9)
-        below = 0.0
-        for index, edge in enumerate((*edges, float("inf"))):
-            reached = min(1.0, max(0.0, (edge - low - step) / width))
-            moved[index] += share * (reached - below)
-            below = reached
-    return tuple(moved)
+    inner = [log(max(bound, 1e-9)) for bound in bounds]
+    edges = [inner[0] - log(2.0), *inner, inner[-1] + log(2.0)]
+    below = [0.0, *accumulate(shares)]
+    reached = [_below(edges, below, edge - step) for edge in inner]
+    return tuple(b - a for a, b in pairwise([0.0, *reached, below[-1]]))
+
+
+def _below(edges: list[float], below: list[float], x: float) -> float:
+    """The share of requests below `x` (all logarithms), from the shares below each edge."""
+    index = bisect_right(edges, x)
+    if index == 0:
+        return 0.0
+    if index == len(edges):
+        return below[-1]
+    low, high = below[index - 1], below[index]
+    part = (x - edges[index - 1]) / max(edges[index] - edges[index - 1], 1e-9)
+    slow, fast = below[-1] - low, below[-1] - high
+    if low + high >= below[-1] and fast > 1e-12:
+        return below[-1] - _between(slow, fast, part)
+    if low + high < below[-1] and low > 1e-12:
+        return _between(low, high, part)
+    return low + (high - low) * part
+
+
+def _between(a: float, b: float, part: float) -> float:
+    """The geometric mean of two shares, `part` of the way to `b`."""
+    return exp((1.0 - part) * log(a) + part * log(b))
 
 
 def _events(

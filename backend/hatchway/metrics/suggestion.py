@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 
@@ -68,8 +69,8 @@ def suggestion(looked: Sequence[Looked]) -> Suggestion:
         label = discover.arm_label(look.page)
         if label and not look.canary:
             name = _free("edge", [endpoint.name for endpoint in endpoints])
-            endpoints.append(EndpointSpec(name, both=look.url, arm_label=label))
-            notes[name] = _servers(look.page, label)
+            arms, notes[name] = _arms(look.page, label)
+            endpoints.append(EndpointSpec(name, both=look.url, arm_label=label, arms=arms))
             found += discover.guesses(name, look.page, label)
     for group in _groups([look for look in looked if not _of_both(look)]):
         name = _free("app", [endpoint.name for endpoint in endpoints])
@@ -93,6 +94,9 @@ def as_yaml(suggestion: Suggestion) -> str:
         lines.append(f"      {endpoint.name}:")
         if endpoint.both:
             lines += [f"        both: {endpoint.both}", f"        arm_label: {endpoint.arm_label}"]
+            if endpoint.arms:
+                pairs = ", ".join(f"{arm}: {value}" for arm, value in endpoint.arms.items())
+                lines.append(f"        arms: {{{pairs}}}")
         else:
             lines.append(f"        stable: [{', '.join(endpoint.stable)}]")
             lines.append(f"        canary: [{', '.join(endpoint.canary)}]")
@@ -156,12 +160,24 @@ def _comment(text: str, indent: int) -> list[str]:
     return textwrap.wrap(safe, 79, initial_indent=mark, subsequent_indent=mark)
 
 
-def _servers(page: Catalogue, label: str) -> str:
+def _arms(page: Catalogue, label: str) -> tuple[dict[str, str], str]:
+    """The label's values of the arms, where the target's usual names are none, and a remark."""
     values = sorted({value for family in page.values() for value in family.label(label)})
     if {"stable", "canary"} <= set(values):
-        return f"{label} is stable or canary, as target.stable and target.canary say"
-    listed = ", ".join(values[:8])
-    return f"{label} is one of {listed}: target.stable and target.canary must be two of these"
+        return {}, f"{label} is stable or canary: as target.stable and target.canary say"
+    canary = [value for value in values if "canary" in value.lower()]
+    others = [value for value in values if value not in canary]
+    if len(canary) == len(others) == 1 and all(map(_plain, values)):
+        return {"stable": others[0], "canary": canary[0]}, f"{label} is one of {', '.join(values)}"
+    listed = ", ".join(values[:8]) + (" ..." if len(values) > 8 else "")
+    return {}, (
+        f"{label} is one of {listed}: say which of them are the arms, here as"
+        " arms: {stable: ..., canary: ...} or by target.stable and target.canary"
+    )
+
+
+def _plain(value: str) -> bool:
+    return bool(re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", value))
 
 
 def _of_both(look: Looked) -> bool:

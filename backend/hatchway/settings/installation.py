@@ -140,9 +140,7 @@ def _service(page: Page, name: str, entry: Entry) -> ServiceSpec:
     )
     metrics = tuple(
         _metric(page, key, e.value, endpoints)
-        for key, e in _named(
-            page, fields.table("metrics", required=True, example="errors: ..."), "a metric"
-        )
+        for key, e in _named(page, _metrics(fields, endpoints), "a metric")
     )
     if metrics and not any(metric.judged for metric in metrics):
         fields.report(
@@ -157,6 +155,22 @@ def _service(page: Page, name: str, entry: Entry) -> ServiceSpec:
         metrics=metrics,
         scrape_s=fields.duration("scrape", 1.0, example="1s", low=0.2, high=300.0),
     )
+
+
+def _metrics(service: Fields, endpoints: tuple[EndpointSpec, ...]) -> Table | None:
+    """The mapping of metrics. Where there is none: what would propose some is said."""
+    table = service.table("metrics")
+    written = service.has("metrics") or "metrics" in service.misspelt
+    if not isinstance(service.node, Table):
+        return None
+    if not written or (table is not None and not table.entries):
+        pages = [url for e in endpoints for url in (e.both, *e.stable) if url]
+        service.report(
+            "metrics",
+            f"{service.what} has no metrics: nothing could tell a bad canary",
+            f"what this proposes: hatchway metrics suggest {' '.join(pages) or 'URL'}",
+        )
+    return table
 
 
 def _target(service: Fields) -> TargetSpec:
