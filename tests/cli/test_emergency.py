@@ -400,12 +400,13 @@ def test_every_odd_character_is_made_visible() -> None:
 
 # --- the quick JSON -----------------------------------------------------------------------------
 
-FLAT = st.dictionaries(st.text(), st.text() | st.booleans() | st.integers())
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+FLAT = st.dictionaries(st.text(), st.text() | st.booleans() | st.integers() | FINITE)
 ANY = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
+    | FINITE
     | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )

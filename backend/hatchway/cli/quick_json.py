@@ -31,14 +31,14 @@ def loads(text: str) -> Any:
 
 
 def dumps(doc: Doc) -> str:
-    """An object of texts, whole numbers and truth values, in ASCII."""
+    """An object of texts, numbers and truth values, in ASCII."""
     return "{" + ",".join(f"{_quoted(k)}:{_plain(v)}" for k, v in doc.items()) + "}"
 
 
-def _plain(value: str | int) -> str:
+def _plain(value: str | int | float) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, int) else _quoted(value)
+    return _quoted(value) if isinstance(value, str) else repr(value)
 
 
 def _quoted(text: str) -> str:
