@@ -74,7 +74,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     _gauge(
         "target_drift",
-        "1 when the target has another share than is wanted and nothing is under way.",
+        "1 when the target has another share than is wanted, beyond a change just made.",
         "service",
     ),
     _gauge("target_trouble", "1 when the target cannot be read or moved.", "service"),
