@@ -403,11 +403,7 @@ def test_every_odd_character_is_made_visible() -> None:
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 FLAT = st.dictionaries(st.text(), st.text() | st.booleans() | st.integers() | FINITE)
 ANY = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | FINITE
-    | st.text(),
+    st.none() | st.booleans() | st.integers() | FINITE | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
 
