@@ -17,6 +17,10 @@ CODE_LABELS = (
 """Labels that tell how a request ended."""
 
 
+PLACE_LABELS = ("route", "handler", "endpoint", "uri", "path", "grpc_method", "operation")
+"""Labels that tell what was asked for."""
+
+
 def _any(*words: str) -> re.Pattern[str]:
     return re.compile("|".join(words), re.IGNORECASE)
 

@@ -51,7 +51,7 @@ class Freshness(Struct, frozen=True):
         return cls(
             gap_s=gap_of(ups),
             age_s=None if newest is None else round(max(0.0, now + ahead - newest), 1),
-            hidden_s=round(hidden) if hidden >= SKEW_S else 0.0,
+            hidden_s=_rounded(hidden) if hidden >= SKEW_S else 0.0,
             ahead_s=ahead,
             instances=len({line.metric.get("instance", "") for line in ups}),
             marked=all(arm_label in line.metric for line in ups),
@@ -60,6 +60,11 @@ class Freshness(Struct, frozen=True):
     def with_gap(self, gap_s: float) -> Freshness:
         """The same after the server began to scrape at another pace."""
         return replace(self, gap_s=gap_s)
+
+
+def _rounded(seconds: float) -> float:
+    """To 5 s where that is a detail: the server's answers carry whole seconds."""
+    return 5.0 * round(seconds / 5) if seconds > 10 else float(round(seconds))
 
 
 def gap_of(lines: Iterable[Line]) -> float | None:
@@ -74,29 +79,9 @@ def gap_of(lines: Iterable[Line]) -> float | None:
 
 def said(endpoint: EndpointSpec, freshness: Freshness, bound_s: float) -> tuple[str, ...]:
     """What to know before trusting this server, one sentence each."""
-    server = endpoint.prometheus
-    if freshness.age_s is None:
-        return (
-            f"{server} has no samples of these instances yet: Prometheus begins about 6 s after "
-            "its start or a reload; if it stays so, its targets do not match "
-            f"{endpoint.select or endpoint.arm_label}",
-        )
-    every = f"{freshness.gap_s:g} s" if freshness.gap_s else "unknown"
-    some = "1 instance" if freshness.instances == 1 else f"{freshness.instances} instances"
-    sentences = [
-        f"{server} scrapes {some}, time between scrapes: {every}; its newest sample is "
-        f"{freshness.age_s:g} s old; older than {bound_s:g} s counts as no data"
-    ]
+    sentences = [_of_samples(endpoint, freshness, bound_s)]
     if freshness.hidden_s:
-        reach = (
-            f"the raw samples read here are not hidden (newest {freshness.age_s:g} s)"
-            if freshness.age_s < freshness.hidden_s / 2
-            else "expect a blind judge"
-        )
-        sentences.append(
-            f"this server hides the newest {freshness.hidden_s:g} s from queries: start it with "
-            f"-search.latencyOffset=0s; {reach}"
-        )
+        sentences.append(_of_hiding(freshness))
     if freshness.gap_s and freshness.gap_s > SLOW_S:
         sentences.append(
             f"what breaks is seen {freshness.gap_s:g} s later at worst: scrape_interval: 1s"
@@ -113,3 +98,32 @@ def said(endpoint: EndpointSpec, freshness: Freshness, bound_s: float) -> tuple[
             "that an arm whose instance hangs is known at once"
         )
     return tuple(sentences)
+
+
+def _of_samples(endpoint: EndpointSpec, freshness: Freshness, bound_s: float) -> str:
+    if freshness.age_s is None:
+        return (
+            f"{endpoint.prometheus} has no samples of these instances yet: Prometheus begins about "
+            "6 s after its start or a reload; if it stays so, no target has these "
+            f"labels: {endpoint.arm_label} {endpoint.select}".rstrip()
+        )
+    every = f"{freshness.gap_s:g} s" if freshness.gap_s else "unknown"
+    some = "1 instance" if freshness.instances == 1 else f"{freshness.instances} instances"
+    return (
+        f"{endpoint.prometheus} scrapes {some}, time between scrapes: {every}; its newest sample "
+        f"is {freshness.age_s:g} s old; older than {bound_s:g} s counts as no data"
+    )
+
+
+def _of_hiding(freshness: Freshness) -> str:
+    """Queries of people and of alert rules are behind even where the raw samples are not."""
+    seen = freshness.age_s is not None and freshness.age_s < freshness.hidden_s / 2
+    reach = (
+        f"not so the raw samples that are read here, the newest is {freshness.age_s:g} s old"
+        if seen
+        else "or expect a blind judge"
+    )
+    return (
+        f"this server hides the newest {freshness.hidden_s:g} s from queries: start it with "
+        f"-search.latencyOffset=0s; {reach}"
+    )

@@ -14,6 +14,8 @@ from .port import NO_SERIES, Page, Scrape, SeriesKey
 Base = Mapping[str, Page]  # by address: the last good page that was counted
 Pair = tuple[Page, Page]  # an instance then and now
 
+STALE = "stale: the sample times stand still"
+
 
 class Increment(Struct, frozen=True):
     """Requests and events, or requests by latency bucket, or levels, since the base.
@@ -82,7 +84,7 @@ class Source:
         if not pairs:
             return "first scrape: counters need two"
         if all(stale(before, page) for before, page in pairs):
-            return "stale: the sample times stand still"
+            return STALE
         if spec.kind == "latency":
             ref = self.narrowed(spec.total, spec.source, arm, f"{spec.total.name}_bucket")
             return _latency(ref, pairs)

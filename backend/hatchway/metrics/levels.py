@@ -11,10 +11,11 @@ from msgspec import Struct
 from hatchway.core.plan import MetricSpec, ServiceSpec
 from hatchway.judge.quantile import bucket_of, quantile
 
-from .increments import Increment, Source
+from .increments import STALE, Increment, Source
 from .port import Page, Scrape
 
 WINDOW_S = 10.0
+STALE_S = 5.0  # so long without a new sample is trouble
 ARMS = ("stable", "canary")
 
 
@@ -72,11 +73,13 @@ def levels(
                 if piece.at > scrape.at - WINDOW_S + 1e-6
             )
             got = source.increment(spec, arm, window.base.get(spec.source, {}), pages)
-            if isinstance(got, str):
+            last = window.heard.get((spec.name, arm), scrape.at - seconds)
+            if got == STALE and scrape.at - last < STALE_S:
+                pass  # a server that scrapes less often than we look: the next look has it
+            elif isinstance(got, str):
                 troubles[spec.name, arm] = got
             else:
                 # What could not be read meanwhile is in this piece too.
-                last = window.heard.get((spec.name, arm), scrape.at - seconds)
                 kept = (*kept, _Piece(scrape.at, max(1e-3, scrape.at - last), got))
                 heard[spec.name, arm] = scrape.at
             pieces[spec.name, arm] = kept

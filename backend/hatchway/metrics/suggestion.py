@@ -119,6 +119,8 @@ def _fields(spec: MetricSpec) -> Iterable[tuple[str, str]]:
     yield "total", _series(spec.total)
     if spec.events is not None:
         yield "events", _series(spec.events)
+    if spec.by:
+        yield "by", spec.by
     if spec.kind == "latency":
         yield "quantile", f"{spec.quantile:g}"
     if spec.worse == "down":
