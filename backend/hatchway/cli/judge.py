@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hatchway.judge.outcome import Outcome
 from hatchway.judge.reading import RecordingError, read
-from hatchway.judge.recorded import Outcome, judged
+from hatchway.judge.recorded import judged
 from hatchway.runners.visible import visible
 
 MAX_FILE = 64 * 1024 * 1024  # bytes

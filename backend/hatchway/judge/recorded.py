@@ -4,46 +4,83 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from hatchway.core.plan import MetricSpec, SeriesRef
 
 from .before import before
 from .fold import judge
 from .look import Look, Missing, Sample
+from .outcome import Outcome
+from .recorded_levels import of_gauge, of_series
 from .recording import EVERY_S, Recording, Rule, Track
 from .state import JudgeConfig, JudgeState, new, raised
-from .verdict import Verdict, Why, Word
+from .verdict import Verdict
 
 WARMUP_S = 10.0
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
-    """What the judge would have said. `hold_at` and `rollback_at` are indices of looks.
-
-    `metrics` are the names judged together. What was recorded after a rollback is not judged:
-    in earnest there would have been nothing more to see.
-    """
-
-    metrics: tuple[str, ...]
-    word: Word
-    e: float
-    hold_at: int | None
-    rollback_at: int | None
-    why: str
-    forecast_s: float | None
-    looks: int
-    t: float | None = None  # of the look that the verdict is about
-    reasons: tuple[Why, ...] = ()
-
-
 def judged(recording: Recording) -> tuple[Outcome, ...]:
     """One outcome for one metric; for several, each by itself and then all of them jointly."""
-    tracks = recording.tracks
-    joint = outcome(tracks, recording.rule)
-    if len(tracks) == 1:
-        return (joint,)
-    return (*(outcome((track,), recording.rule) for track in tracks), joint)
+    alone = tuple(_alone(track, recording.rule) for track in recording.tracks)
+    if len(alone) == 1:
+        return alone
+    return (*alone, _jointly(recording))
+
+
+def _alone(track: Track, rule: Rule) -> Outcome:
+    if track.kind == "series":
+        return of_series(track, rule)
+    if track.kind == "gauge" and track.limit is None:
+        return of_gauge(track, rule)
+    return outcome((track,), rule)
+
+
+def _jointly(recording: Recording) -> Outcome:
+    """Counts and latency as the live judge joins them; each series gets its share of the chance.
+
+    A regression is one as soon as any part reaches the threshold with its share (Bonferroni
+    between the parts). PASS needs every metric; a gauge may hold and never rolls back.
+    """
+    tracks, rule = recording.tracks, recording.rule
+    shares = {track.name: track.share for track in tracks if track.kind != "gauge"}
+    whole = sum(shares.values()) or 1.0
+    betting = tuple(t for t in tracks if t.kind in ("counts", "latency") or t.limit is not None)
+    parts = [(track,) for track in tracks if track not in betting]
+    weighed: list[tuple[float, Outcome]] = []
+    for part in (betting, *parts) if betting else parts:
+        share = sum(shares.get(track.name, 0.0) for track in part) / whole
+        scaled = _with_share(rule, share)
+        weighed.append(
+            (share, _alone(part[0], scaled) if len(part) == 1 else outcome(part, scaled))
+        )
+    lead = max(weighed, key=lambda part: part[0] * part[1].e)
+    by_word = {o.word: o for _, o in reversed(weighed)}
+    held = [o.hold_at for _, o in weighed if o.hold_at is not None]
+    chosen = next(
+        (by_word[word] for word in ("REGRESS", "NO_DATA", "UNSURE") if word in by_word), lead[1]
+    )
+    if chosen.word == "UNSURE":  # what holds is more worth saying than what is not known yet
+        chosen = next(
+            (o for _, o in weighed if o.word == "UNSURE" and o.hold_at is not None), chosen
+        )
+    return structs.replace(
+        chosen,
+        metrics=tuple(track.name for track in tracks),
+        e=lead[0] * lead[1].e if lead[0] else 1.0,
+        hold_at=min(held, default=None),
+    )
+
+
+def _with_share(rule: Rule, share: float) -> Rule:
+    """Thresholds for a part that has only `share` of the chance of a false alarm."""
+    if share <= 0 or share >= 1:
+        return rule
+    return structs.replace(
+        rule,
+        hold_at=(rule.hold_at or 20.0) / share,
+        rollback_at=(rule.rollback_at or 100.0) / share,
+    )
 
 
 def outcome(tracks: tuple[Track, ...], rule: Rule) -> Outcome:
