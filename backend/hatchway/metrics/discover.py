@@ -22,6 +22,9 @@ Labels = dict[str, str | tuple[str, ...]]
 GRPC_ERRORS = ("Unknown", "Internal", "Unavailable", "DataLoss", "DeadlineExceeded")
 COMMON_5XX = ("500", "501", "502", "503", "504")
 SERVER_LABELS = ("server", "arm", "track", "deployment", "variant", "role", "slot", "release")
+MOST_PLACES = 50
+"""With more values a label is a list of everything that was ever asked for."""
+
 MOST_OF_AREA = 3
 """More guesses of one area than this would hide the others."""
 
@@ -87,6 +90,7 @@ def _errors(source: str, families: list[Family], narrow: Labels) -> Guess | None
         label = _code_label(family)
         wanted, form = _bad(label, family.label(label))
         own = _kept(narrow, family)
+        by, scanned = _by(family)
         if wanted:
             return Guess(
                 "errors",
@@ -94,9 +98,9 @@ def _errors(source: str, families: list[Family], narrow: Labels) -> Guess | None
                     "errors", "errors", source, SeriesRef(family.name, own),
                     SeriesRef(family.name, {**own, label: wanted}),
                     shown_as="percent", limit=_error_limit(family, label, wanted), weight=4,
-                    plot=True,
+                    plot=True, by=by,
                 ),
-                f"{family.name} has the label {label}; {form} are errors",
+                f"{family.name} has the label {label}; {form} are errors{scanned}",
             )  # fmt: skip
     total = _requests_alone(families, narrow)
     failures = [
@@ -167,6 +171,15 @@ def _rank(family: Family) -> float:
     return good + 0.5 * (family.sum() > 0)
 
 
+def _by(family: Family) -> tuple[str, str]:
+    """A label of places whose values can be looked at one by one, and why."""
+    for label in areas.PLACE_LABELS:
+        values = len(family.label(label))
+        if 2 <= values <= MOST_PLACES:
+            return label, f"; each of the {values} values of {label} is looked at as well"
+    return "", ""
+
+
 def _code_label(family: Family) -> str:
     """The label that tells how requests ended, whatever its letter case."""
     known = {label.lower(): label for label in family.labels()}
@@ -227,7 +240,7 @@ def _business(source: str, families: list[Family], total: SeriesRef) -> list[Gue
                         shown_as="per_minute", weight=2, plot=not failed,
                         worse="up" if failed else "down"),
                 f"{family.name} sounds like {'failures of ' if failed else ''}business: "
-                f"{'more' if failed else 'fewer'} a request are worse",
+                f"{'more' if failed else 'fewer'} per request are worse",
             )
         )  # fmt: skip
     return found[:MOST_OF_AREA]
