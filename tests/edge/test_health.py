@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from typing import Any
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from hatchway.edge.health import Health
+from hatchway.edge.health import Health, part_of
 
 
 def figures(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -76,6 +78,71 @@ async def test_healthz_says_what_is_wrong(edge: Any) -> None:
         assert (ill.status_code, ill.text) == (503, "journal: the disk is full\n")
         assert "hatchway_healthy 0.0" in (await http.get("/metrics")).text
         assert (await http.get("/nowhere")).status_code == 404
+
+
+async def test_a_figure_that_cannot_be_made_does_not_look_like_a_backend_that_is_down(
+    edge: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> Any:
+        raise KeyError("no such run")
+
+    edge.health.house = broken
+    async with over(edge) as http:
+        for pages in (1, 2):
+            answer = await http.get("/metrics")
+            assert answer.status_code == 200
+            assert figures(answer.text)["hatchway_incomplete_pages_total", ()] == pages
+    assert "no such run" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("key", "words", "part"),
+    [
+        ("journal", "the disk is full", "journal"),
+        ("governor", "it does not answer", "governor"),
+        ("brain", "rules-1: no answer within 5 s", "brain"),
+        ("looking at shop", "KeyError", "metrics"),
+        ("run/7", "cannot be shown: KeyError", "documents"),
+        ("system", "cannot be shown: KeyError", "documents"),
+        ("run 7", "its service is not in hatchway.yaml any more", "runs"),
+        ("run-7.step1.1", "run-7.step1.1: no; trying again", "runs"),
+    ],
+)
+def test_troubles_are_counted_by_part_never_by_run(key: str, words: str, part: str) -> None:
+    assert part_of(key, words) == part
+    health = Health()
+    health.trouble = {key: words, "other run": ""}
+    found = figures(health.render().decode())
+    troubles = {labels: v for (name, labels), v in found.items() if name == "hatchway_troubles"}
+    assert len(troubles) == 6
+    assert {labels: v for labels, v in troubles.items() if v} == {(("part", part),): 1}
+
+
+async def test_scrapes_that_are_under_way_when_the_edge_closes_are_whole_or_refused(
+    open_edge: Any,
+) -> None:
+    pages: list[str] = []
+    refused = 0
+
+    async def scrape(edge: Any) -> None:
+        nonlocal refused
+        async with over(edge) as http:
+            while not refused:
+                try:
+                    answer = await http.get("/metrics")
+                except httpx.TransportError:
+                    refused += 1
+                else:
+                    assert answer.status_code == 200
+                    pages.append(answer.text)
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as scrapers, open_edge() as edge:
+        for _ in range(8):
+            scrapers.create_task(scrape(edge))
+        while len(pages) < 20:
+            await asyncio.sleep(0.01)
+    assert refused
+    assert all("hatchway_healthy 1.0" in text and text.endswith("\n") for text in pages)
 
 
 async def test_browsers_get_nothing(edge: Any) -> None:
