@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from math import inf, isfinite, isnan
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain
@@ -59,7 +59,11 @@ def catalogue(body: bytes, content_type: str = "") -> Catalogue:
     found: Catalogue = {}
     for family in _families(text, content_type):
         for one in _split(family):
-            found.setdefault(one.name, one)
+            known = found.get(one.name)
+            if known is None:
+                found[one.name] = one
+            elif one.kind != "histogram":  # a family in pieces, which a page should not have
+                found[one.name] = structs.replace(known, values=known.values + one.values)
     if not found:
         raise NotMetrics("a page without metrics" if text.strip() else "an empty page")
     return found
