@@ -55,7 +55,7 @@ def house(
     ledger: Ledger, live: Live, tally: Tally, installation: Installation, clock: Callable[[], float]
 ) -> Callable[[], Samples]:
     """Makes the figures of a backend whose ledger has just been replayed, each time it is called."""
-    adopted = _jobs_running(_active(ledger.state))
+    adopted = _jobs_running(_active(ledger.state, tally))
 
     def now() -> Samples:
         return figures(
@@ -76,7 +76,7 @@ def house(
 
 def figures(seen: Seen) -> Samples:
     """All samples by family, without the prefix that all names share."""
-    active = _active(seen.state)
+    active = _active(seen.state, seen.tally)
     samples: Samples = {}
     for part in (
         _counts(seen.tally),
@@ -89,8 +89,9 @@ def figures(seen: Seen) -> Samples:
     return samples
 
 
-def _active(state: State) -> list[Run]:
-    return [run for run in state.runs.values() if run.active]
+def _active(state: State, tally: Tally) -> list[Run]:
+    """The runs that have not ended, without a walk over all that ever were."""
+    return [state.runs[run] for run in tally.active if run in state.runs]
 
 
 def _jobs_running(active: list[Run]) -> int:

@@ -178,13 +178,15 @@ def _metric(family: Family, samples: Samples) -> Metric:
 
     found: list[Sample] = samples.get(family.name, [])
     says = f"{family.says} Since {family.since}." if family.since else family.says
-    histogram = HistogramMetricFamily(family.name, says, labels=family.labels)
+    if family.kind == "histogram":
+        histogram = HistogramMetricFamily(family.name, says, labels=family.labels)
+        for labels, value in found:
+            if isinstance(value, Durations):
+                histogram.add_metric(labels, *value.cumulative())
+        return histogram
     kind = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
     plain = kind(family.name, says, labels=family.labels)
     for labels, value in found:
-        if isinstance(value, Durations):
-            buckets, total = value.cumulative()
-            histogram.add_metric(labels, buckets, total)
-        else:
+        if not isinstance(value, Durations):
             plain.add_metric(labels, value)
-    return histogram if family.kind == "histogram" else plain
+    return plain

@@ -36,6 +36,7 @@ class Tally:
         self.rollbacks: Counter[str] = Counter()  # kind
         self.rollback_seconds = Durations(ROLLBACK_BOUNDS_S)
         self.rolling_back: dict[str, float] = {}  # by run: since when weight 0 is wanted
+        self.active: dict[str, None] = {}  # runs that have not ended, oldest first
 
     def take(self, record: Record, event: ev.Event | ev.Unknown, state: State) -> None:
         """Count an event; `state` is the one after it."""
@@ -55,8 +56,11 @@ class Tally:
             case ev.AuthorityChanged():
                 self.authority[event.service, op_of(event)] += 1
                 self._ordered(event, state)
+            case ev.RunStarted():
+                self.active[event.run] = None
             case ev.RunEnded():
                 self.rolling_back.pop(event.run, None)
+                self.active.pop(event.run, None)
                 run = state.runs.get(event.run)
                 if run is not None:
                     self.runs[run.service, event.outcome] += 1
