@@ -205,10 +205,10 @@ def _factor(prospect: Prospect, factor: float | None) -> str:
     if isinstance(prospect.subject, Counted):
         worse = worse_chance(prospect.subject, factor)
         if prospect.subject.down:
-            return f"-{1 - worse / prospect.subject.p:.0%} ({_percent(worse)})"
+            return f"-{100 - 100 * worse / prospect.subject.p:.0f} % ({_percent(worse)})"
         times = worse / prospect.subject.p
         return f"x{_times(times)} ({_percent(worse)})"
-    return f"+{factor - 1:.0%}" if factor < 2 else f"x{_times(factor)}"
+    return f"+{100 * factor - 100:.0f} %" if factor < 2 else f"x{_times(factor)}"
 
 
 # --- the end ----------------------------------------------------------------------------------

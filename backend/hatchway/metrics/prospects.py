@@ -243,7 +243,7 @@ def _coarse(spec: MetricSpec, subject: Timed) -> list[str]:
         where = _bucket(spec, subject.bounds, index)
         add = "add buckets inside it" if index < len(subject.bounds) else "add buckets above it"
         problems.append(
-            f"{most:.0%} of the requests are in one bucket, {where}: a change inside it is not"
+            f"{100 * most:.0f} % of the requests are in one bucket, {where}: a change inside it is not"
             f" seen; {add}"
         )
     slow = bucket_of(subject.shares, subject.quantile)
