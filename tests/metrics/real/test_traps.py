@@ -30,9 +30,9 @@ def series(name: str, query: str) -> MetricSpec:
 class Reader:
     """Looks at a service through one adapter, as often as anybody asks."""
 
-    def __init__(self, service: ServiceSpec) -> None:
+    def __init__(self, service: ServiceSpec, timeout_s: float = 20.0) -> None:
         self.service = service
-        self.metrics = PrometheusMetrics(service)
+        self.metrics = PrometheusMetrics(service, timeout_s=timeout_s)
         self.window, self.levels = Window(), Levels()
         self.shown: dict[str, Level] = {}
         self.scrape = Scrape(0.0, ())
@@ -56,11 +56,13 @@ class Reader:
 def reader(servers: Any, farm: Any, make_service: Callable[..., ServiceSpec]) -> Any:
     """A reader at a server of the kind, of the instances selected, with more metrics."""
 
-    def make(kind: str, *more: MetricSpec, select: str = 'job="shop"') -> Reader:
+    def make(
+        kind: str, *more: MetricSpec, select: str = 'job="shop"', timeout_s: float = 20.0
+    ) -> Reader:
         endpoint = EndpointSpec(
             "app", prometheus=servers[kind].url, arm_label="track", select=select
         )
-        return Reader(make_service(endpoint, *more))
+        return Reader(make_service(endpoint, *more), timeout_s)
 
     return make
 
@@ -258,7 +260,7 @@ async def test_a_refused_query_is_told_in_the_servers_words(kind: str, reader: A
 async def test_a_server_that_hangs_is_missing_and_made_up_for(
     kind: str, reader: Any, servers: Any, farm: Any
 ) -> None:
-    at = reader(kind)
+    at = reader(kind, timeout_s=0.9)
     async for seen in at.looks():
         if isinstance(seen.samples["errors"], Counts):
             break
