@@ -9,7 +9,7 @@ from msgspec import Struct
 from hatchway.core.canary import weight_of
 from hatchway.core.monitoring import compares, monitor_s, patience_s
 from hatchway.core.plan import CanaryStage, MetricSpec, ServiceSpec
-from hatchway.judge import JudgeConfig, latency
+from hatchway.judge import JudgeConfig, gauges, latency, scan, series
 from hatchway.judge.calibrate import FEWEST_PODS
 from hatchway.judge.drift import Traffic
 from hatchway.judge.joint import weights
@@ -93,8 +93,11 @@ def prospects(
     config = JudgeConfig(metrics=tuple(metric.spec for metric in surveyed))
     shares = weights(config)
     found = []
-    for metric, share in zip(surveyed, shares, strict=True):
+    for metric, whole in zip(surveyed, shares, strict=True):
         problems, notes = _readable(metric, _missing(service, metric, listed or {}))
+        notes += _scanned(metric.spec, (listed or {}).get(metric.spec.source))
+        # What is bet on single values of a label is not counted on: all of them may be worse.
+        share = whole * (1 - scan.SHARE) if metric.spec.by else whole
         found.append(_prospect(config, metric, share, stage, service.scrape_s, problems, notes))
     return tuple(found)
 
@@ -111,7 +114,8 @@ def _prospect(
     spec, stable, canary = metric.spec, metric.stable, metric.canary
     rate = stable.rate + (0.0 if canary.trouble else canary.rate)
     if problems or spec.kind not in ("counts", "latency"):
-        notes += _of_level(spec, stable) if not problems else []
+        if not problems:
+            problems, notes = _of_level(spec, stable, look_s)
         return Prospect(
             spec=spec, area=area_of(spec), stable=stable, canary=canary, rate=rate,
             problems=tuple(problems), notes=tuple(notes),
@@ -154,6 +158,18 @@ def _missing(service: ServiceSpec, metric: Surveyed, listed: Mapping[str, Catalo
     if spec.events is not None and not metric.stable.counted:
         return missing(source.narrowed(spec.events, spec.source, "stable"), known)
     return ""
+
+
+def _scanned(spec: MetricSpec, known: Catalogue | None) -> list[str]:
+    """Whether the label is there whose values are looked at one by one."""
+    family = known.get(spec.total.name) if known else None
+    if not spec.by or family is None:
+        return []
+    values = len(family.label(spec.by))
+    if not values:
+        return [f"{spec.total.name} has no label {spec.by}: nothing is looked at one by one"]
+    most = f", the {scan.MOST} with the most requests by themselves" if values > scan.MOST else ""
+    return [f"looked at by {spec.by} as well ({values} values{most})"]
 
 
 def _readable(metric: Surveyed, instead: str) -> tuple[list[str], list[str]]:
@@ -295,13 +311,27 @@ def _instances(config: JudgeConfig, stable: Arm) -> list[str]:
     ]
 
 
-def _of_level(spec: MetricSpec, stable: Arm) -> list[str]:
-    notes = []
-    if spec.kind == "gauge" and spec.limit is None:
+def _of_level(spec: MetricSpec, stable: Arm, look_s: float) -> tuple[list[str], list[str]]:
+    """What is wrong with, and worth knowing of, a metric that has levels instead of events."""
+    if spec.kind == "state":
+        down = any(level < 1 for level in stable.levels)
+        return [], ["it is DOWN on stable now"] if down else []
+    if spec.kind == "series":
+        first = series.FIRST * look_s
+        return [], [f"first read after {first:g} s, then the longer the surer; no forecast of that"]
+    problems, notes = [], []
+    few = stable.instances < gauges.FEWEST
+    if spec.limit is None and spec.judged and few:
+        problems.append(
+            f"a gauge of fewer than {gauges.FEWEST} instances of stable is judged by its limit,"
+            " and it has none: write limit, or judged: false"
+        )
+    elif spec.limit is None and not spec.judged:
         notes.append("no limit: shown, and never beyond it")
-    if spec.kind == "gauge" and spec.limit is not None and stable.levels:
+    elif few and spec.judged:
+        notes.append(f"fewer than {gauges.FEWEST} instances of stable: judged by its limit alone")
+    if spec.limit is not None and stable.levels:
         worst = max(stable.levels) if spec.worse == "up" else min(stable.levels)
-        over = worst > spec.limit if spec.worse == "up" else worst < spec.limit
-        if over:
+        if worst > spec.limit if spec.worse == "up" else worst < spec.limit:
             notes.append(f"stable is beyond its limit of {spec.limit:g} now")
-    return notes
+    return problems, notes
