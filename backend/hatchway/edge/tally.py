@@ -13,7 +13,7 @@ from hatchway.core.state import State
 from hatchway.edge.durations import Durations
 from hatchway.journal.port import Record
 
-ROLLBACK_BOUNDS_S = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
+ROLLBACK_BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
 
 DEAD_MAN = "dead-man"
 """Who pauses at the governor when the backend is silent."""
