@@ -10,12 +10,12 @@ from msgspec import structs
 
 from hatchway.core.plan import MetricSpec
 
-from . import calibrate, health
+from . import calibrate, health, scan
 from .bets import out_of_bounds
 from .calibrate import Calibration
 from .flapping import swung
 from .latency import slower, tail_bucket
-from .look import Counts, Gauge, Latency, Look, Missing
+from .look import Counts, Gauge, Latency, Look, Missing, Series
 from .recent import Recent, added
 from .state import (
     CountsState,
@@ -24,6 +24,7 @@ from .state import (
     JudgeState,
     LatencyState,
     MetricState,
+    SeriesState,
 )
 
 
@@ -50,7 +51,9 @@ def _seen(spec: MetricSpec, metric: MetricState, look: Look) -> MetricState:
         case LatencyState() as latency, Latency() if len(sample.stable) == len(sample.bounds) + 1:
             metric = _latency(spec, metric, latency, sample, look)
         case GaugeState() as gauge, Gauge() if sample.stable:
-            metric = _gauge(spec, metric, gauge, sample, look)
+            metric = _level(spec, metric, gauge, sample.stable, look)
+        case SeriesState() as series, Series(stable=float() as level):
+            metric = _level(spec, metric, series, (level,), look)
         case _, Missing(why=why, arm=arm):
             return structs.replace(metric, trouble=why, arm=arm)
         case _:
@@ -70,7 +73,9 @@ def _counts(
         trouble="",
         arm="",
         evidence=structs.replace(
-            state, recent=added(state.recent, (0, 0, *sample.stable), look.seconds)
+            state,
+            recent=added(state.recent, (0, 0, *sample.stable), look.seconds),
+            scan=None if state.scan is None else scan.before(state.scan, sample.parts),
         ),
         calibration=calibrate.with_counts(
             metric.calibration or Calibration(), sample.pods, look.seconds
@@ -109,11 +114,15 @@ def _latency(
     )
 
 
-def _gauge(
-    spec: MetricSpec, metric: MetricState, state: GaugeState, sample: Gauge, look: Look
+def _level(
+    spec: MetricSpec,
+    metric: MetricState,
+    state: GaugeState | SeriesState,
+    levels: tuple[float, ...],
+    look: Look,
 ) -> MetricState:
     worst = min if spec.kind == "state" or spec.worse == "down" else max
-    level = worst(sample.stable)
+    level = worst(levels)
     out = state.stable_out + 1 if out_of_bounds(spec, level) else 0
     return structs.replace(
         metric,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
 from msgspec import structs
 
 from hatchway.core.plan import MetricSpec
 
-from . import counts, latency
+from . import counts, gauges, latency, scan, series
 from .counts import HEALTHY_TILTS, WORSE_TILTS, Arm, Stratum
 from .flapping import swung
-from .look import Counts, Gauge, Latency, Look, Missing, Sample
+from .look import Counts, Gauge, Latency, Look, Missing, Sample, Series
 from .margins import Margins
 from .recent import Recent, added
 from .state import (
@@ -22,6 +23,7 @@ from .state import (
     JudgeState,
     LatencyState,
     MetricState,
+    SeriesState,
     bound,
 )
 from .wealth import Wealth, bet
@@ -60,7 +62,7 @@ def observed(
         look.weight,
         state.margins or config.floors,
     )
-    sample: Sample = look.samples.get(spec.name) or Missing("no series")
+    sample = _whole(look.samples.get(spec.name) or Missing("no series"))
     seen: Evidence
     match state.evidence, sample:
         case CountsState() as evidence, Counts():
@@ -72,7 +74,10 @@ def observed(
             seen = _latency(setting, spec, evidence, sample)
         case GaugeState() as evidence, Gauge() if sample.canary or sample.stable:
             state = structs.replace(state, heard=look.t, busy=look.t, trouble="", arm="")
-            seen = _gauge(spec, evidence, sample)
+            seen = _gauge(setting, spec, evidence, sample, look.seconds)
+        case SeriesState() as evidence, Series():
+            state = structs.replace(state, heard=look.t, busy=look.t, trouble="", arm="")
+            seen = _series(setting, spec, evidence, sample)
         case _, Missing(why=why, arm=arm):
             return structs.replace(state, trouble=why, arm=arm)
         case _:
@@ -86,6 +91,18 @@ def observed(
         )
         state = structs.replace(state, swings=swings)
     return structs.replace(state, evidence=seen)
+
+
+def _whole(sample: Sample) -> Sample:
+    """A series in which an arm has no number, or an infinite one, is missing."""
+    if not isinstance(sample, Series):
+        return sample
+    gone = [
+        arm
+        for arm, value in (("canary", sample.canary), ("stable", sample.stable))
+        if value is None or not isfinite(value)
+    ]
+    return Missing("no number", "" if len(gone) == 2 else gone[0]) if gone else sample
 
 
 def _arms(spec: MetricSpec, seen: Evidence, sample: Sample) -> tuple[Arm, Arm] | None:
@@ -131,7 +148,19 @@ def _counts(setting: Setting, state: CountsState, sample: Counts, *, down: bool)
         canary=_plus(state.canary, canary),
         stable=_plus(state.stable, stable),
         recent=added(state.recent, (*canary, *stable), setting.seconds),
+        scan=_scan(setting, state.scan, sample, down=down),
     )
+
+
+def _scan(
+    setting: Setting, known: scan.Scan | None, sample: Counts, *, down: bool
+) -> scan.Scan | None:
+    if known is None:
+        return None
+    return scan.observed(
+        known, sample.parts, ratio=setting.margins.ratio, phi=setting.margins.phi,
+        seconds=setting.seconds, down=down, warming=setting.warming,
+    )  # fmt: skip
 
 
 def _sides(
@@ -225,14 +254,49 @@ def _tail(
     return _bet(setting, wealth, stratum, tilts)
 
 
-def _gauge(spec: MetricSpec, state: GaugeState, sample: Gauge) -> GaugeState:
+def _gauge(
+    setting: Setting, spec: MetricSpec, state: GaugeState, sample: Gauge, seconds: float
+) -> GaugeState:
     canary, stable = _worst(spec, sample.canary), _worst(spec, sample.stable)
+    blocks = state.blocks
+    if spec.kind == "gauge" and _comparable(setting):
+        blocks = gauges.added(blocks, sample.canary, sample.stable, seconds, spec.worse)
     return GaugeState(
         canary,
         stable,
         state.canary_out + 1 if out_of_bounds(spec, canary) else 0,
         state.stable_out + 1 if out_of_bounds(spec, stable) else 0,
+        blocks,
     )
+
+
+def _series(setting: Setting, spec: MetricSpec, state: SeriesState, sample: Series) -> SeriesState:
+    canary, stable = sample.canary, sample.stable
+    state = structs.replace(
+        state,
+        canary=canary,
+        stable=stable,
+        canary_out=state.canary_out + 1 if out_of_bounds(spec, canary) else 0,
+        stable_out=state.stable_out + 1 if out_of_bounds(spec, stable) else 0,
+    )
+    if canary is None or stable is None or not _comparable(setting):
+        return state
+    window = series.added(state.window, canary, stable)
+    if not series.due(window):
+        return structs.replace(state, window=window)
+    finding = series.read(window, spec.worse, setting.excludes)
+    return structs.replace(
+        state,
+        window=series.kept(window, finding),
+        reading=series.weighed(finding, state.readings, state.of_step),
+        readings=state.readings + 1,
+        of_step=state.of_step + 1,
+    )
+
+
+def _comparable(setting: Setting) -> bool:
+    """Not in warm-up, and not when all traffic is on the canary and stable has nothing to do."""
+    return not setting.warming and setting.weight < 100
 
 
 def out_of_bounds(spec: MetricSpec, level: float | None) -> bool:

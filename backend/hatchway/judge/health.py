@@ -10,7 +10,15 @@ from .bets import out_of_bounds
 from .look import Look
 from .quantile import quantile
 from .recent import Recent, seconds, sums
-from .state import CountsState, GaugeState, JudgeConfig, JudgeState, LatencyState, MetricState
+from .state import (
+    CountsState,
+    GaugeState,
+    JudgeConfig,
+    JudgeState,
+    LatencyState,
+    MetricState,
+    SeriesState,
+)
 
 STREAK = 3  # looks in a row beyond a limit before a gauge counts as out
 ENOUGH = 30  # recent requests of an arm before its level is known
@@ -45,7 +53,10 @@ def stable_over(spec: MetricSpec, metric: MetricState) -> bool | None:
             )
         case LatencyState(bounds=bounds, at_stable=recent):
             return _latency_over(spec, bounds, recent)
-        case GaugeState(stable=level, stable_out=streak):
+        case (
+            GaugeState(stable=level, stable_out=streak)
+            | SeriesState(stable=level, stable_out=streak)
+        ):
             return None if level is None else streak >= STREAK
 
 
@@ -61,7 +72,10 @@ def canary_over(spec: MetricSpec, metric: MetricState) -> bool:
             )
         case LatencyState(bounds=bounds, at_canary=recent):
             return bool(_latency_over(spec, bounds, recent))
-        case GaugeState(canary=level, canary_out=streak):
+        case (
+            GaugeState(canary=level, canary_out=streak)
+            | SeriesState(canary=level, canary_out=streak)
+        ):
             return out_of_bounds(spec, level) and streak >= STREAK
 
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from . import latency
+from . import latency, scan
 from .counts import Arm
-from .state import CountsState, Evidence, GaugeState, JudgeConfig, LatencyState
+from .state import CountsState, Evidence, GaugeState, JudgeConfig, LatencyState, SeriesState
 
 GUARD_SHARE = 0.15  # of the wealth bets in warm-up
 
@@ -29,16 +29,24 @@ class Standing(Struct, frozen=True):
 
 
 def standing(evidence: Evidence) -> Standing:
-    """The figures of one metric; a gauge has no evidence, only limits."""
+    """The figures of one metric; a gauge has no evidence, only limits and advice."""
     match evidence:
         case CountsState():
             main = evidence.worse.now
+            if evidence.scan is not None:
+                main = (1 - scan.SHARE) * main + scan.SHARE * evidence.scan.e
         case LatencyState():
             tails = zip(evidence.tails, latency.TAIL_SHARE, strict=True)
             main = latency.SHIFT_SHARE * evidence.shift.now
             main += sum(share * tail.now for tail, share in tails)
         case GaugeState():
             return Standing(1.0, 1.0, 1.0, 1.0, (0, 0), (0, 0))
+        case SeriesState(reading=reading, window=window):
+            # Chances, not bets: they stand beside the joint evidence and never enter it.
+            n = (window.n, 0)
+            return Standing(
+                reading.worse, reading.healthy_now, reading.healthy, reading.better, n, n
+            )
     return Standing(
         (1 - GUARD_SHARE) * main + GUARD_SHARE * evidence.guard.now,
         evidence.healthy.now,
@@ -50,7 +58,7 @@ def standing(evidence: Evidence) -> Standing:
 
 
 def weights(config: JudgeConfig) -> tuple[float, ...]:
-    """Each metric's share of the joint evidence; 0 for gauges and for what is only watched."""
+    """Each metric's share of the joint evidence; 0 for gauges, series and what is only watched."""
     raw = [
         spec.weight if spec.judged and spec.kind in ("counts", "latency") else 0.0
         for spec in config.metrics

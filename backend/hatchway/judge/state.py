@@ -11,10 +11,14 @@ from . import calibrate
 from .calibrate import Calibration
 from .counts import Arm
 from .flapping import Swings
+from .gauges import Blocks, restarted
 from .latency import TAILS
 from .margins import Margins
 from .mismatch import Split
 from .recent import Recent
+from .scan import Scan
+from .scan import raised as scan_raised
+from .series import Reading, Window
 from .wealth import Wealth, released
 
 EARLY = Wealth(due=0.9)  # PASS evidence begins with most of its wealth: each step is short
@@ -58,6 +62,7 @@ class CountsState(Struct, frozen=True, array_like=True, tag="c"):
     canary: Arm = (0, 0)
     stable: Arm = (0, 0)
     recent: Recent = Recent()  # requests and events of the canary, then of stable
+    scan: Scan | None = None  # by the values of a label, where the metric has one
 
 
 class LatencyState(Struct, frozen=True, array_like=True, tag="l"):
@@ -81,15 +86,32 @@ class LatencyState(Struct, frozen=True, array_like=True, tag="l"):
 
 
 class GaugeState(Struct, frozen=True, array_like=True, tag="g"):
-    """Levels as last read, and for how many looks in a row each arm was out of bounds."""
+    """Levels as last read, for how many looks in a row each arm was out of bounds, and blocks."""
 
     canary: float | None = None
     stable: float | None = None
     canary_out: int = 0
     stable_out: int = 0
+    blocks: Blocks = Blocks()
 
 
-Evidence = CountsState | LatencyState | GaugeState
+class SeriesState(Struct, frozen=True, array_like=True, tag="s"):
+    """One number an arm: as last read and out of bounds as above, the window, its last reading.
+
+    `readings` counts those of the rollout, `of_step` those since the last raise.
+    """
+
+    canary: float | None = None
+    stable: float | None = None
+    canary_out: int = 0
+    stable_out: int = 0
+    window: Window = Window()
+    reading: Reading = Reading()
+    readings: int = 0
+    of_step: int = 0
+
+
+Evidence = CountsState | LatencyState | GaugeState | SeriesState
 
 
 class MetricState(Struct, frozen=True, array_like=True):
@@ -134,10 +156,7 @@ def bound(spec: MetricSpec, excludes: float) -> float:
 
 def new(config: JudgeConfig) -> JudgeState:
     """The state before the first look."""
-    kinds = {"counts": CountsState, "latency": LatencyState, "gauge": GaugeState}
-    return JudgeState(
-        tuple(MetricState(kinds.get(spec.kind, GaugeState)()) for spec in config.metrics)
-    )
+    return JudgeState(tuple(MetricState(_empty(spec)) for spec in config.metrics))
 
 
 def raised(state: JudgeState, t: float, weight: int) -> JudgeState:
@@ -179,6 +198,18 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(JudgeState)
 
 
+def _empty(spec: MetricSpec) -> Evidence:
+    match spec.kind:
+        case "counts":
+            return CountsState(scan=Scan() if spec.by else None)
+        case "latency":
+            return LatencyState()
+        case "series":
+            return SeriesState()
+        case "gauge" | "state":
+            return GaugeState()
+
+
 def _settled(metric: MetricState) -> MetricState:
     known = metric.calibration
     if known is None:
@@ -199,6 +230,7 @@ def _raised(evidence: Evidence) -> Evidence:
                 healthy=EARLY,
                 canary=(0, 0),
                 stable=(0, 0),
+                scan=None if evidence.scan is None else scan_raised(evidence.scan),
             )
         case LatencyState():
             return msgspec.structs.replace(
@@ -212,12 +244,21 @@ def _raised(evidence: Evidence) -> Evidence:
                 stable=(0, 0),
             )
         case GaugeState():
-            return evidence
+            return msgspec.structs.replace(evidence, blocks=restarted(evidence.blocks))
+        case SeriesState():
+            return _compared_again(evidence)
+
+
+def _compared_again(evidence: SeriesState) -> SeriesState:
+    reading = msgspec.structs.replace(evidence.reading, healthy=1.0, healthy_now=1.0)
+    return msgspec.structs.replace(evidence, window=Window(), reading=reading, of_step=0)
 
 
 def _restarted(evidence: Evidence) -> Evidence:
     match evidence:
         case CountsState() | LatencyState():
             return msgspec.structs.replace(evidence, healthy=EARLY)
+        case SeriesState():
+            return _compared_again(evidence)
         case GaugeState():
             return evidence
