@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import zlib
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -68,11 +69,11 @@ def sealed(
 ) -> bytes:
     """The proof that `judge(config, before, look, excludes)` gave `after` and `verdict`.
 
-    One to three kB for three metrics; takes about 0.1 ms, so it is for what is journaled and not
+    One to three kB for three metrics; takes about 0.3 ms, so it is for what is journaled and not
     for every look. The same arguments give the same bytes.
     """
     content = _Content(config, before, look, excludes, _digest(after), _digest(verdict))
-    return FORMAT + zlib.compress(_encoder.encode(content), 6)
+    return FORMAT + zlib.compress(_encoder.encode(_as_read(content, _decoder)), 6)
 
 
 def replayed(proof: bytes) -> Replay:
@@ -113,9 +114,9 @@ def _content(proof: bytes) -> _Content:
         unpack = zlib.decompressobj()
         plain = unpack.decompress(proof[1:], MAX_SIZE)
         if unpack.unconsumed_tail:
-            raise ProofError(f"its proof unpacks to more than {MAX_SIZE:,} bytes: not looked at")
+            raise OverflowError(f"it unpacks to more than {MAX_SIZE:,} bytes")
         return _decoder.decode(plain)
-    except (zlib.error, msgspec.DecodeError) as error:
+    except (zlib.error, msgspec.DecodeError, ValueError, RecursionError, OverflowError) as error:
         raise ProofError(
             f"its proof cannot be read by this version ({error}): use the version of Hatchway that"
             " wrote it, and run `hatchway audit verify` to see whether the record is whole"
@@ -123,8 +124,16 @@ def _content(proof: bytes) -> _Content:
 
 
 def _digest(value: JudgeState | Verdict) -> bytes:
-    return sha256(_encoder.encode(value)).digest()
+    decoder = _states if isinstance(value, JudgeState) else _verdicts
+    return sha256(_encoder.encode(_as_read(value, decoder))).digest()
+
+
+def _as_read(value: Any, decoder: msgspec.msgpack.Decoder[Any]) -> Any:
+    """The value as whoever reads it will have it: a whole number where a float belongs is one."""
+    return decoder.decode(_encoder.encode(value))
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Content)
+_states: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(JudgeState)
+_verdicts: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(Verdict)
