@@ -371,6 +371,29 @@ def at_step(step: CanaryStep, word: str, action: str) -> State:
     return state
 
 
+def test_a_question_that_is_asked_anew_takes_the_old_one_back_in_the_same_breath() -> None:
+    recommends = msgspec.structs.replace(LAX.environments["prod"], mode="recommend")
+    policy = Policy(1, {"prod": recommends})
+    step = CanaryStep(5, 10.0, on_unsure="ask")
+    state = at_step(step, "UNSURE", "none")
+    kinds = []
+    for word, at in (("UNSURE", 11.0), ("UNSURE", 12.0), ("PASS", 13.0), ("PASS", 14.0)):
+        sight = Sight(
+            word=word, action="none", headline="h", evidence=(), confidence=0.5,  # type: ignore[arg-type]
+            stable_healthy=True, blind_for_s=0.0, forecast_s=None,
+        )  # fmt: skip
+        run = state.runs["1"]
+        where = Situation(topic="canary", run=run, now=at, sight=sight, step=step, monitored_s=at)
+        wish = Wish(capability="promote", confidence=1.0, headline="h", evidence=())
+        events = propose(state, run, where, wish, Facts(), policy, "b", at)
+        kinds.append([type(e) for e in events])
+        for event in events:
+            state = evolve(state, event, seq=state.seq + 1, at=at, idem="")
+    asked = [ev.ProposalMade, ev.ItemOpened]
+    assert kinds == [asked, [], [ev.ItemClosed, *asked], []]
+    assert [i.status for i in state.runs["1"].items.values()] == ["superseded", "open"]
+
+
 @given(
     st.builds(
         CanaryStep,

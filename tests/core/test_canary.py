@@ -195,8 +195,7 @@ def test_a_yes_to_unsure_is_worth_nothing_on_anything_worse(
 ) -> None:
     ask_unsure(world)
     world.close_item()
-    world.now += 1
-    world.verdict(word, action)
+    world.verdict(word, action)  # in the very moment of the yes
     world.settle()
     assert world.weights == [5]
     world.now += 1
