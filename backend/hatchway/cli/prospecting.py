@@ -41,7 +41,7 @@ def report(
     rate = max((prospect.rate for prospect in found), default=0.0)
     lines = [f"{service}: looked {looks} times in {seconds:.0f} s, {_rate(rate)} on both arms."]
     for sentence in about:
-        lines += _wrapped(sentence, "  ")
+        lines += _wrapped(f"- {sentence}.", "  ", "    ")
     shared = _shared(found)
     for prospect in found:
         lines += ["", *_paragraph(prospect, shared)]

@@ -246,8 +246,8 @@ def _too_slow(steps: tuple[StepProspect, ...]) -> list[str]:
         return []
     listed = ", ".join(f"{step.weight} %" for step in late)
     return [
-        f"PASS does not come within the longest monitoring at {listed}: the agent will stop there"
-        " and ask. Monitor longer, exclude a larger factor, or judge it by more frequent events"
+        f"PASS does not come within the longest monitoring at {listed}: the agent will not go on"
+        " there by itself. Monitor longer, exclude a larger factor, or judge more frequent events"
     ]
 
 

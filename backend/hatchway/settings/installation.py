@@ -274,8 +274,8 @@ def _events(fields: Fields, kind: str) -> SeriesRef | None:
 
 
 def _judged(fields: Fields, kind: str) -> bool:
-    judged = fields.flag("judged", True)
-    if fields.has("judged") and judged and kind == "state":
+    judged = fields.flag("judged", kind != "state")
+    if judged and kind == "state":
         fields.report("judged", "a state is watched, not judged", "judged: false")
     return judged
 
