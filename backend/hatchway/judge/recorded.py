@@ -31,7 +31,7 @@ def judged(recording: Recording) -> tuple[Outcome, ...]:
 def _alone(track: Track, rule: Rule) -> Outcome:
     if track.kind == "series":
         return of_series(track, rule)
-    if track.kind == "gauge" and track.limit is None:
+    if track.kind == "gauge":
         return of_gauge(track, rule)
     return outcome((track,), rule)
 
@@ -45,8 +45,8 @@ def _jointly(recording: Recording) -> Outcome:
     tracks, rule = recording.tracks, recording.rule
     shares = {track.name: track.share for track in tracks if track.kind != "gauge"}
     whole = sum(shares.values()) or 1.0
-    betting = tuple(t for t in tracks if t.kind in ("counts", "latency") or t.limit is not None)
-    parts = [(track,) for track in tracks if track not in betting]
+    betting = tuple(track for track in tracks if track.kind in ("counts", "latency"))
+    parts = [(track,) for track in tracks if track.kind not in ("counts", "latency")]
     weighed: list[tuple[float, Outcome]] = []
     for part in (betting, *parts) if betting else parts:
         share = sum(shares.get(track.name, 0.0) for track in part) / whole

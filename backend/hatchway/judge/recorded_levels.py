@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import sqrt
 
 from . import gauges, series
+from .health import STREAK
 from .look import Gauge, Series
 from .outcome import Outcome
 from .recording import Rule, Track
@@ -66,18 +67,13 @@ def of_gauge(track: Track, rule: Rule) -> Outcome:
     if not looks:
         return _outcome(track, "NO_DATA", 1.0, "no look with a level on both arms")
     ways = ("up", "down") if track.worse == "either" else (track.worse,)
-    blocks = {way: gauges.Blocks() for way in ways}
-    last, held = track.looks[0][0] - track.every_s, None
-    for index, (t, sample) in enumerate(track.looks):
-        if isinstance(sample, Gauge):
-            for way in ways:
-                blocks[way] = gauges.added(blocks[way], sample.canary, sample.stable, t - last, way)
-            if held is None and any(known.flagged for known in blocks.values()):
-                held = index
-        last = t
     canary, stable = _means([sample for _, sample in looks])
     mean_c, mean_s = sum(canary) / len(canary), sum(stable) / len(stable)
     figures = f"{track.name} {_level(mean_c)} on canary against {_level(mean_s)} on stable"
+    beyond, limited = _beyond(track)
+    if beyond is not None:
+        return _outcome(track, "UNSURE", 1.0, f"{figures}: {limited}", (), beyond)
+    held = _flagged(track, ways)
     if held is not None:
         why = f"{figures}: more than stable's {len(stable)} instances differ by"
         return _outcome(track, "UNSURE", 1.0, why, (), held)
@@ -90,6 +86,39 @@ def of_gauge(track: Track, rule: Rule) -> Outcome:
     ):
         return _outcome(track, "PASS", 1.0, f"{figures}: {excludes:g}x worse is excluded")
     return _outcome(track, "UNSURE", 1.0, f"{figures}: too little to be sure")
+
+
+def _flagged(track: Track, ways: tuple[str, ...]) -> int | None:
+    """The look at which two of three blocks were out, if there is one."""
+    blocks = {way: gauges.Blocks() for way in ways}
+    last = track.looks[0][0] - track.every_s
+    for index, (t, sample) in enumerate(track.looks):
+        if isinstance(sample, Gauge):
+            for way in ways:
+                blocks[way] = gauges.added(blocks[way], sample.canary, sample.stable, t - last, way)
+            if any(known.flagged for known in blocks.values()):
+                return index
+        last = t
+    return None
+
+
+def _beyond(track: Track) -> tuple[int | None, str]:
+    """The look at which the canary was beyond the limit for the third time in a row, in words."""
+    if track.limit is None:
+        return None, ""
+    down, limit = track.worse == "down", track.limit
+    streak = both = 0
+    for index, (_, sample) in enumerate(track.looks):
+        if isinstance(sample, Gauge):
+            worst = min if down else max
+            at_canary, at_stable = worst(sample.canary), worst(sample.stable)
+            out = at_canary < limit if down else at_canary > limit
+            streak = streak + 1 if out else 0
+            both = both + 1 if (at_stable < limit if down else at_stable > limit) else 0
+        if streak >= STREAK:
+            ours = "; stable is as well: not ours" if both >= STREAK else " on canary"
+            return index, f"beyond its limit of {limit:g}{ours}"
+    return None, ""
 
 
 def _excluded(
