@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
-from hatchway.core.plan import ServiceSpec
+from hatchway.core.plan import MetricSpec, SeriesRef, ServiceSpec
 from hatchway.metrics.exposition import parse, wanted
 from hatchway.metrics.levels import Level, Levels, levels
-from hatchway.metrics.port import Page, Scrape
+from hatchway.metrics.port import Page, Scrape, SeriesKey
 
 PageText = Callable[..., str]
 
@@ -111,3 +112,50 @@ def test_a_dependency_that_is_down_is_shown_in_words(
     shown = screen.see(app_page(payments=0), app_page(payments=1), edge_page((0, 0), (0, 0)))
     assert shown["payments"].text_stable == "DOWN"
     assert shown["payments"].text_canary == "ok"
+
+
+def test_a_latency_is_said_as_the_bucket_that_holds_it(
+    screen: Screen, app_page: PageText, edge_page: PageText
+) -> None:
+    """Buckets end at 0.1 and 0.5 s: whatever is interpolated, no more than that is known."""
+    screen.see(app_page(0, 0), app_page(0, 0), None)
+    latency = screen.see(app_page(100, 0), app_page(50, 50), None)["latency"]
+    assert (latency.text_stable, latency.text_canary) == ("below 100 ms", "between 100 and 500 ms")
+    above = 'http_request_duration_seconds_bucket{le="+Inf"} '
+    page = app_page(0, 0).replace(f"{above}0", f"{above}9000")
+    assert screen.see(app_page(100, 0), page, None)["latency"].text_canary == "above 500 ms"
+
+
+def test_samples_that_are_not_new_yet_are_no_trouble_until_it_lasts(screen: Screen) -> None:
+    def page(n: int, stamp: int) -> str:
+        return f"http_requests_total {n} {stamp}\nshop_orders_total {n} {stamp}\n"
+
+    for i in range(10):
+        screen.see(page(10 * i, i), page(10 * i, i), None)
+    for _ in range(4):
+        shown = screen.see(page(90, 9), page(90, 9), None)["orders"]
+        assert shown.trouble == ""
+    for _ in range(2):
+        shown = screen.see(page(90, 9), page(90, 9), None)["orders"]
+    assert "stable: stale: the sample times stand still" in shown.trouble
+    assert shown.at == screen.t - 6
+    shown = screen.see(page(160, 16), page(160, 16), None)["orders"]
+    assert shown.trouble == ""
+    assert shown.stable == pytest.approx(1200)  # 20 a second of both arms, also over the gap
+
+
+def test_a_series_is_shown_as_its_query_gives_it(make_service: Any) -> None:
+    service = make_service()
+    ratio = MetricSpec(
+        name="ratio", label="ratio", kind="series", source="app", total=SeriesRef(""), query="{arm}"
+    )
+    screen = Screen(msgspec.structs.replace(service, metrics=(*service.metrics, ratio)))
+
+    def answer(arm: str, value: float | None) -> Page:
+        values: dict[SeriesKey, float] = {} if value is None else {("ratio", ()): value}
+        return Page("app", arm, f"{arm}?", values, query="ratio")
+
+    pages = (answer("stable", 0.25), answer("canary", None))
+    _, shown = levels(screen.service, screen.window, Scrape(1.0, pages))
+    (level,) = [level for level in shown if level.name == "ratio"]
+    assert (level.stable, level.canary, level.n, level.trouble) == (0.25, None, None, "")

@@ -304,13 +304,37 @@ def test_one_instance_under_two_addresses_is_not_two_arms() -> None:
             "canary", "http://[::1]/", n=canary
         )
 
-    window, seen = seen_of(counting(), pages(50, 50), pages(450, 450))
+    window, seen = seen_of(counting(), pages(300, 300), pages(310, 310))
     assert seen.samples["n"] == SAME
-    _, seen = look(counting(), window, Scrape(2.0, pages(460, 455)), 5)
-    assert seen.samples["n"] == Counts((405, 0), (410, 0))  # they were two: nothing is lost
-    for equal_by_chance in (pages(7, 7), pages(50, 50)):
-        _, seen = seen_of(counting(), pages(50, 50), equal_by_chance)
+    _, seen = look(counting(), window, Scrape(2.0, pages(330, 315)), 5)
+    assert seen.samples["n"] == Counts((15, 0), (30, 0))  # they were two: nothing is lost
+    for by_chance in (pages(70, 70), pages(50, 50)):  # few, or nothing happened
+        _, seen = seen_of(counting(), pages(50, 50), by_chance)
         assert isinstance(seen.samples["n"], Counts)
+    _, seen = seen_of(counting(), pages(300, 299), pages(310, 310))
+    assert isinstance(seen.samples["n"], Counts)
+
+
+def test_one_instance_under_two_label_values_is_not_two_arms() -> None:
+    """A target listed twice in the metrics server's configuration."""
+    base = counting()
+    service = ServiceSpec(
+        name="s",
+        repo="r",
+        pipeline="p",
+        target=base.target,
+        endpoints=(EndpointSpec("app", prometheus="http://p", arm_label="track"),),
+        metrics=base.metrics,
+    )
+
+    def pages(n: float) -> tuple[Page, ...]:
+        return tuple(
+            Page("app", arm, arm, {("n_total", (("instance", "a"), ("track", arm))): n})
+            for arm in ("stable", "canary")
+        )
+
+    _, seen = seen_of(service, pages(300), pages(305))
+    assert seen.samples["n"] == SAME
 
 
 def test_an_instance_that_is_gone_is_forgotten_and_one_that_comes_back_starts_anew() -> None:

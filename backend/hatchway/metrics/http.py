@@ -28,7 +28,7 @@ class GetFailed(Exception):
 
 
 async def get(
-    url: str, *, timeout_s: float, most: int, read_errors: bool = False
+    url: str, *, timeout_s: float, most: int, accept: bytes = ACCEPT, read_errors: bool = False
 ) -> tuple[str, bytes]:
     """The content type and body of a 200 answer. `GetFailed` with words for everything else.
 
@@ -36,7 +36,7 @@ async def get(
     """
     try:
         async with asyncio.timeout(timeout_s):
-            return await _get(url, most, read_errors)
+            return await _get(url, most, accept, read_errors)
     except TimeoutError:
         raise GetFailed(f"no whole answer within {timeout_s:g} s") from None
     except ConnectionRefusedError:
@@ -53,7 +53,7 @@ async def get(
         raise GetFailed("not an http address") from None
 
 
-async def _get(url: str, most: int, read_errors: bool) -> tuple[str, bytes]:
+async def _get(url: str, most: int, accept: bytes, read_errors: bool) -> tuple[str, bytes]:
     parts = urlsplit(url)
     secure = parts.scheme == "https"
     if parts.hostname is None or parts.scheme not in ("http", "https"):
@@ -70,7 +70,7 @@ async def _get(url: str, most: int, read_errors: bool) -> tuple[str, bytes]:
             target=target,
             headers=[
                 (b"Host", parts.netloc.rpartition("@")[2].encode("ascii")),
-                (b"Accept", ACCEPT),
+                (b"Accept", accept),
                 (b"Connection", b"close"),
             ],
         )

@@ -177,7 +177,13 @@ class _Server:
 
     async def _ask(self, url: str) -> bytes:
         try:
-            _, body = await get(url, timeout_s=self._timeout_s, most=MOST_BYTES, read_errors=True)
+            _, body = await get(
+                url,
+                timeout_s=self._timeout_s,
+                most=MOST_BYTES,
+                accept=b"application/json",
+                read_errors=True,
+            )
         except GetFailed as error:
             said_by_it = refusal(error.body)
             raise GetFailed(f"{error}, {said_by_it}" if said_by_it else str(error)) from None

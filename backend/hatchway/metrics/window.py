@@ -14,13 +14,13 @@ from hatchway.core.plan import EndpointSpec, MetricSpec, ServiceSpec
 from hatchway.judge.look import Counts, Gauge, Latency, Look, Missing, Sample, Series
 
 from .increments import Base, Increment, Source, stale
-from .port import Page, Scrape
+from .port import Page, Scrape, SeriesKey
 
 MOST_PARTS = 50
 """So many values of a label are looked at one by one, those with the most requests ever."""
 
 SAME_FROM = 200.0
-"""Two arms whose counters are equal before and after this much growth are one and the same."""
+"""Two arms whose numbers are equal, look after look, and this large are one and the same."""
 
 
 class Window(Struct, frozen=True):
@@ -87,28 +87,37 @@ SAME = Missing("both arms show the same numbers: one instance under two addresse
 def _same(source: Source, endpoint: EndpointSpec, known: Base, scrape: Scrape) -> bool:
     """Whether stable and canary are one process, read twice.
 
-    Then all their numbers are equal, and were at the base; counters must have grown meanwhile, so
-    that two arms that did nothing yet, or the same few requests, are not meant.
+    Then all their numbers are equal, were so at the base, and changed meanwhile. Two arms that
+    did the same few things by chance are not meant.
     """
     stable, canary = (
         [page for page in source.pages(scrape, endpoint.name, arm) if page.values]
         for arm in ("stable", "canary")
     )
-    if endpoint.arm_label or not stable or len(stable) != len(canary):
-        return False
-    growth = 0.0
+    if not stable or len(stable) != len(canary) or stable == canary:
+        return False  # the last: one page for both arms, which a label tells apart
+    changed, most = False, 0.0
     for one, other in zip(stable, canary, strict=True):
         then, others = known.get(one.url), known.get(other.url)
-        if one.values != other.values or then is None or others is None:
+        if then is None or others is None:
             return False
-        if then.values != others.values:
-            return False
-        growth += sum(
-            value - then.values.get(key, value)
-            for key, value in one.values.items()
-            if key[0].endswith("_total")
-        )
-    return growth >= SAME_FROM
+        for first, second in ((one, other), (then, others)):
+            if sum(first.values.values()) != sum(second.values.values()):
+                return False  # soon found out, for the usual case
+            if _bare(first, endpoint) != _bare(second, endpoint):
+                return False
+        changed |= one.values != then.values
+        most = max(most, *one.values.values())
+    return changed and most >= SAME_FROM
+
+
+def _bare(page: Page, endpoint: EndpointSpec) -> dict[SeriesKey, float]:
+    """A page's values without the labels that say where they are from."""
+    place = (endpoint.arm_label, "instance", "job")
+    return {
+        (name, tuple(pair for pair in labels if pair[0] not in place)): value
+        for (name, labels), value in page.values.items()
+    }
 
 
 def _fresh(known: Base, pages: Iterable[Page]) -> bool:
