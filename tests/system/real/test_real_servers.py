@@ -56,7 +56,7 @@ class Watcher:
 
 def first_at(hatchway: Any, since: float, true: Any) -> float:
     """When something was journaled first since then."""
-    return next(h.at for h in hatchway.journal() if h.at >= since and true(h.event))
+    return float(next(h.at for h in hatchway.journal() if h.at >= since and true(h.event)))
 
 
 def weights(hatchway: Any) -> list[int]:
@@ -182,7 +182,7 @@ def test_a_canary_that_hangs_is_held_and_never_promoted(servers: Any, hatchway: 
     before, known = servers.arm("canary"), servers.customers()["codes"]
     servers.signal("canary", signal.SIGSTOP)
     stopped = time.time()
-    hatchway.until(lambda: word(hatchway) == "NO_DATA", 60, "NO_DATA")
+    hatchway.until(lambda: held_because(hatchway) == "no_data", 60, "held without data")
     held = first_at(hatchway, stopped, lambda e: isinstance(e, ev.RunHeld)) - stopped
     hatchway.until(lambda: servers.arm("canary").status == "DOWN", 60, "HAProxy takes it out")
     down = time.time() - stopped
