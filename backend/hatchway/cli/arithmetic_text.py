@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from textwrap import wrap
 
-from hatchway.judge.arithmetic import Arithmetic, Bet, MetricArithmetic
-from hatchway.judge.look import Counts, Gauge, Latency, Missing
+from hatchway.judge.arithmetic import Arithmetic, MetricArithmetic
+from hatchway.judge.arithmetic_bets import Bet
+from hatchway.judge.look import Counts, Gauge, Latency, Missing, Series
+from hatchway.judge.wealth import BURST_NATS
 from hatchway.judge.words import duration
 from hatchway.runners.visible import visible
 
@@ -60,6 +62,9 @@ def _sums(m: MetricArithmetic) -> Iterator[str]:
             seen = f"canary {sum(canary):,} requests, stable {sum(stable):,}"
         case Gauge(canary=canary, stable=stable):
             seen = f"canary {_levels(canary)}, stable {_levels(stable)}"
+        case Series(canary=a, stable=b):
+            seen = f"canary {'nothing' if a is None else f'{a:g}'}"
+            seen += f", stable {'nothing' if b is None else f'{b:g}'}"
         case Missing(why=why, arm=arm):
             seen = f"nothing: {visible(why)}{f' on {arm}' if arm else ''}"
     yield from said(f"this look  {seen}", "  ")
@@ -68,7 +73,8 @@ def _sums(m: MetricArithmetic) -> Iterator[str]:
         step = f"canary {_arm(m.canary)}, stable {_arm(m.stable)}{slow}"
         yield from said(f"this step  {step}", "  ")
     for name, value in m.state.items():
-        yield from said(f"{name.replace('_', ' ')}: {visible(str(value))}", "    ")
+        shown = f"{value:.4g}" if isinstance(value, float) else str(value)
+        yield from said(f"{name}: {visible(shown)}", "    ")
 
 
 def _margins(m: MetricArithmetic) -> Iterator[str]:
@@ -136,7 +142,7 @@ def _how(a: Arithmetic) -> Iterator[str]:
         f" If that were true, E would ever reach {a.rollback_at:g} in at most 1 of"
         f" {a.rollback_at:g} rollouts, however often one looks (Ville 1939). Each look adds, for"
         " each tilt psi, ln e = (k ln psi - n ln(1 + (mu/n)(psi - 1))) / clumping, at most"
-        f" {a.cap:.3g}; before that, what leaves the reserve is spread over the tilts. E of a bet"
+        f" {BURST_NATS:g} a second; before that, what leaves the reserve is spread over the tilts. E of a bet"
         " is its reserve and the sum of exp(ln after). docs/judge.md has the formulas' sources."
     )
 

@@ -204,8 +204,9 @@ def _series(found: SeriesMetric, where: str) -> tuple[bool, tuple[tuple[float, S
             f"{len(stable)} points for stable and {len(canary)} for canary",
             "as many for each, null where one is missing",
         )
+    timed = any(part.t is not None for part in parts)
     every = found.every or EVERY_S
-    times = given or [every * (i + 1) for i in range(len(stable))]
+    times = given if timed else [every * (i + 1) for i in range(len(stable))]
     if len(times) != len(stable):
         raise RecordingError(
             f"{where}looks", f"{len(times)} times for {len(stable)} points", "a time for each point"
@@ -215,7 +216,7 @@ def _series(found: SeriesMetric, where: str) -> tuple[bool, tuple[tuple[float, S
             wrong = f"time {i}, {later:g}, is not after {earlier:g}"
             raise RecordingError(f"{where}looks", wrong, "times that go up, in seconds")
     points = zip(times, canary, stable, strict=True)
-    return bool(given), tuple((t, Series(c, s)) for t, c, s in points)
+    return timed or not times, tuple((t, Series(c, s)) for t, c, s in points)
 
 
 def _many(points: Any) -> tuple[Any, ...]:
