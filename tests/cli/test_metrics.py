@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from typing import Any
 import pytest
 
 from hatchway.cli.metrics import main
+from hatchway.settings.load import load_installation
 
 BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5)
 SHARES = (0.05, 0.35, 0.40, 0.15, 0.04, 0.005, 0.005)
@@ -382,3 +385,22 @@ def test_a_page_with_nothing_to_judge_by_is_status_1(served: Served) -> None:
     assert done.returncode == 1
     assert "nothing here can judge a canary" in done.stderr
     assert "process_resident_memory_bytes" in done.stdout
+
+
+def test_the_documented_example_loads(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "metrics.md"
+    blocks = re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)
+    assert len(blocks) == 2
+    head = SERVICE.partition("    endpoints:")[0].replace("{{", "{").replace("}}", "}")
+    file = tmp_path / "hatchway.yaml"
+    file.write_text(head + textwrap.indent("".join(blocks), "    "))
+    (service,) = load_installation(file).services
+    assert {metric.kind for metric in service.metrics} == {"counts", "latency", "state", "series"}
+    assert len(service.endpoints) == 4
+
+
+def test_what_a_page_says_cannot_write_to_the_terminal(served: Served, tmp_path: Path) -> None:
+    shop = Shop()
+    shop.fixed = 'http_requests_total{code="\x1b[2J500"} 1\nhttp_requests_total{code="200"} 1\n'
+    done = check(configured(tmp_path, served(shop), ERRORS))
+    assert all(line.isprintable() for line in (done.stdout + done.stderr).splitlines())

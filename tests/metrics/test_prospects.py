@@ -125,6 +125,20 @@ def test_a_scrape_that_failed_in_between_is_counted_by_the_next() -> None:
     assert (found.stable.requests, found.stable.seconds) == (300, 3.0)
 
 
+def test_a_server_that_has_not_scraped_again_at_the_last_look_is_no_trouble() -> None:
+    def stamped(count: float, at: float) -> Page:
+        values = {key("n"): count, key("bad"): count / 50}
+        return Page("app", "stable", "http://s0/", values, dict.fromkeys(values, at))
+
+    metric = spec("counts")
+    samples = [(1000.0, 0.0), (1000.0, 0.0), (1500.0, 5.0), (1500.0, 5.0), (1500.0, 5.0)]
+    seen = [Scrape(float(t), (stamped(*sample),)) for t, sample in enumerate(samples)]
+    (found,) = survey(service(metric), seen)
+    assert (found.stable.trouble, found.stable.requests) == ("", 500)
+    (early,) = prospects(service(metric), survey(service(metric), seen[:2]), STAGE)
+    assert "look longer" in early.problems[0]
+
+
 def test_the_real_shares_of_the_steps_are_planned_for() -> None:
     found = prospect(spec("counts"), *counting(100, 2))
     assert [step.weight for step in found.steps] == [5, 25, 95]

@@ -316,3 +316,17 @@ def test_one_bad_line_does_not_hide_the_others() -> None:
     page = python_shop() + b'http_requests_total{code="broken\n' + b"half_a_line{\n"
     assert "http_requests_total" in catalogue(page)
     assert "http_request_duration_seconds" in catalogue(page)
+
+
+def test_a_hostile_page_cannot_write_to_the_terminal_or_break_the_file(tmp_path: Path) -> None:
+    page = python_shop().decode() + (
+        'evil_up{dependency="\x1b[2Jgone"} 1\n'
+        'evil_up{dependency="' + "x" * 5000 + '"} 1\n'
+        'http_requests_total{code="5\x07\x1b]0;x"} 1\n'
+        'weird_duration_seconds_bucket{le="soon"} 3\n'
+        '{"dotted.requests_total", code="500"} 3\n'
+    )
+    found = proposed(page)
+    assert loaded(found, tmp_path).metrics == tuple(guess.spec for guess in found.guesses)
+    assert all(line.isprintable() for line in as_yaml(found).splitlines())
+    assert "dotted" not in as_yaml(found)

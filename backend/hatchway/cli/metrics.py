@@ -13,6 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from hatchway.cli import prospecting, where
+from hatchway.cli.emergency import visible
 from hatchway.core.plan import CanaryStage, ServiceSpec
 from hatchway.metrics import listing
 from hatchway.metrics.catalogue import Catalogue
@@ -55,7 +56,7 @@ def main(argv: list[str]) -> int:
             return asyncio.run(_suggest(arguments.url, arguments.canary))
         return _check(arguments)
     except _Wrong as error:
-        print(error, file=sys.stderr)
+        print("\n".join(visible(line) for line in str(error).splitlines()), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -111,7 +112,8 @@ def _check(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(prospecting.as_json(*what)))
     else:
-        print(prospecting.report(*what), end="")
+        for line in prospecting.report(*what).splitlines():
+            print(visible(line))
     return 0 if _all_judged(found) else 1
 
 

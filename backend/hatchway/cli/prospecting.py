@@ -39,7 +39,9 @@ def report(
 ) -> str:
     """Everything in words, one paragraph a metric."""
     rate = max((prospect.rate for prospect in found), default=0.0)
-    lines = [f"{service}: looked {looks} times in {seconds:.0f} s, {_rate(rate)} on both arms."]
+    lines = [
+        f"{service}: looked {looks} times in {seconds:.0f} s, {_rate(rate)} on both arms together."
+    ]
     for sentence in about:
         lines += _wrapped(f"- {sentence}.", "  ", "    ")
     shared = _shared(found)

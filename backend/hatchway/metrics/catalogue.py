@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from math import inf, isfinite, isnan
@@ -12,6 +13,12 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as plain
 
 from hatchway.core.plan import SeriesRef
+
+MOST_LETTERS = 200
+"""A longer value of a label is no name of anything."""
+
+_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]{0,199}")
+_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 
 
 class Family(Struct, frozen=True):
@@ -29,12 +36,14 @@ class Family(Struct, frozen=True):
     buckets: tuple[float, ...] = ()  # requests in each, not cumulative, over all labels
 
     def label(self, name: str) -> tuple[str, ...]:
-        """The values that a label takes, in order."""
-        return tuple(sorted({labels[name] for labels, _ in self.values if name in labels}))
+        """The values that a label takes, in order: those that can be written in a file."""
+        values = {labels[name] for labels, _ in self.values if name in labels}
+        return tuple(sorted(v for v in values if v.isprintable() and len(v) <= MOST_LETTERS))
 
     def labels(self) -> tuple[str, ...]:
-        """The names of all labels, in order."""
-        return tuple(sorted({name for labels, _ in self.values for name in labels}))
+        """The names of all labels, in order: those that can be written in a file."""
+        names = {name for labels, _ in self.values for name in labels}
+        return tuple(sorted(name for name in names if _LABEL.fullmatch(name)))
 
     def sum(self) -> float:
         """All values together."""
@@ -59,6 +68,8 @@ def catalogue(body: bytes, content_type: str = "") -> Catalogue:
     found: Catalogue = {}
     for family in _families(text, content_type):
         for one in _split(family):
+            if not _NAME.fullmatch(one.name):
+                continue  # quoted names, that no reference can be made to
             known = found.get(one.name)
             if known is None:
                 found[one.name] = one
@@ -140,7 +151,10 @@ def _histogram(family: Metric) -> Family:
     values = []
     for sample in family.samples:
         if sample.name.endswith("_bucket"):
-            bound = float(sample.labels.get("le", "nan"))
+            try:
+                bound = float(sample.labels.get("le", "nan"))
+            except ValueError:
+                continue
             sums[bound] = sums.get(bound, 0.0) + float(sample.value)
         elif sample.name.endswith("_count"):
             values.append((dict(sample.labels), float(sample.value)))

@@ -28,7 +28,7 @@ from .areas import Area, area_of
 from .catalogue import Catalogue, missing
 from .increments import Source
 from .port import NO_SERIES
-from .survey import Arm, Surveyed
+from .survey import STALE, Arm, Surveyed
 
 ENOUGH_EVENTS = 20  # seen while looking; with fewer, all since the instances started count
 COARSE = 0.9  # of the requests in one bucket: what happens inside it is not seen
@@ -177,6 +177,8 @@ def _readable(metric: Surveyed, instead: str) -> tuple[list[str], list[str]]:
     spec, stable = metric.spec, metric.stable
     if stable.trouble:
         gone = stable.trouble.startswith(NO_SERIES)
+        if stable.trouble.startswith(STALE):
+            return [f"{stable.trouble}: its server scrapes seldom, look longer (--seconds 60)"], []
         return [instead if instead and gone else stable.trouble], []
     if spec.kind in ("counts", "latency") and stable.requests == 0:
         ever = f" ({stable.ever[0]:,} requests since it started)" if stable.ever[0] else ""

@@ -11,6 +11,9 @@ from hatchway.core.plan import MetricSpec, ServiceSpec
 from .increments import Increment, Source, matching
 from .port import Page, Scrape
 
+STALE = "stale"
+"""How it begins when a server has not scraped again since the last look, which is no trouble."""
+
 
 class Arm(Struct, frozen=True):
     """One metric on one arm.
@@ -69,7 +72,8 @@ def _arm(source: Source, spec: MetricSpec, arm: str, scrapes: Sequence[Scrape]) 
         good = {page.url: page for page in pages if not page.trouble}
         if isinstance(got, str):
             first = not base and good and spec.kind in ("counts", "latency")
-            seen = structs.replace(seen, trouble="" if first else got)
+            waits = seen.seconds > 0 and got.startswith(STALE)
+            seen = structs.replace(seen, trouble="" if first or waits else got)
             if not base:
                 before = scrape.at
         else:
