@@ -282,6 +282,7 @@ def _series(setting: Setting, spec: MetricSpec, state: SeriesState, sample: Seri
     if canary is None or stable is None or not _comparable(setting):
         return state
     window = series.added(state.window, canary, stable)
+    state = structs.replace(state, values=state.values + 1)
     if not series.due(window):
         return structs.replace(state, window=window)
     finding = series.read(window, spec.worse, setting.excludes)

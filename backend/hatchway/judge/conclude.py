@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from hatchway.core.plan import MetricSpec
 
-from . import flapping, forecast, health, words
+from . import flapping, forecast, health, level_words, series, words
 from .bets import warming
 from .joint import Standing, joint, standing
 from .look import Look
 from .margins import Margins
 from .mismatch import mismatched
-from .state import GaugeState, JudgeConfig, JudgeState, MetricState, bound
+from .state import GaugeState, JudgeConfig, JudgeState, MetricState, SeriesState, bound
 from .verdict import Action, MetricVerdict, MetricWord, Verdict, Why, Word
 
 TOP = 1e12  # figures beyond this say nothing more
@@ -32,6 +32,7 @@ class _Row:
     stable_over: bool
     margins: Margins
     flaps: str  # which arms come and go, in words; empty: none
+    advised: bool  # a level that is worse by a test that is no bet: a reason to hold, no more
 
     @property
     def judged(self) -> bool:
@@ -74,25 +75,32 @@ def _row(
 ) -> _Row:
     at = standing(metric.evidence)
     blind = health.trouble(config, state, metric, look)
+    evidence = metric.evidence
+    # Chances, unlike bets, cannot be mixed with others: each must be rare enough by itself.
+    sure = config.rollback_at if isinstance(evidence, SeriesState) else config.hold_at
     word: MetricWord = "UNSURE"
     if blind:
         word = "no data"
-    elif at.e >= config.hold_at:
+    elif at.e >= sure:
         word = "worse"
-    elif at.better >= config.hold_at:
+    elif at.better >= sure:
         word = "better"
     elif _is_healthy(config, at):
         word = "same"
     over = not blind and health.canary_over(spec, metric)
-    if isinstance(metric.evidence, GaugeState) and not blind:
-        word = "worse" if over and metric.evidence.stable_out == 0 else "same"
+    advised = isinstance(evidence, SeriesState) and word == "worse"
+    if isinstance(evidence, GaugeState) and not blind:
+        advised = evidence.blocks.flagged and not spec.shared
+        word = "worse" if advised or (over and evidence.stable_out == 0) else "same"
         if metric.heard is None:
             word = "no data"
     trouble, blind_s = blind or ("", 0.0)
     stable_over = bool(health.stable_over(spec, metric))
     margins = metric.margins or config.floors
     flaps = _flaps(metric, look.t)
-    return _Row(spec, metric, at, word, trouble, blind_s, over, stable_over, margins, flaps)
+    return _Row(
+        spec, metric, at, word, trouble, blind_s, over, stable_over, margins, flaps, advised
+    )
 
 
 def _flaps(metric: MetricState, t: float) -> str:
@@ -155,6 +163,10 @@ def _word(
         return "UNSURE", "hold", f"FLAPPING: {flaps.spec.label} bad {flaps.flaps}"
     if over:
         return "UNSURE", "hold", f"{over[0].spec.label} beyond its limit on canary"
+    advised = next((row for row in judged if row.advised), None)
+    if advised is not None:
+        said = _line(advised, state.excludes)
+        return "UNSURE", "hold", f"{said}; this is advice: nothing is rolled back on it alone"
     if any(row.state.heard is None for row in judged):
         return "UNSURE", "none", "waiting for the first data"
     if warming(config, state, look.t) and state.raised is not None:
@@ -186,6 +198,8 @@ def _alone(judged: list[_Row], over: list[_Row]) -> tuple[Word, Action, str]:
 
 
 def _line(row: _Row, excludes: float, *, worse: bool = False) -> str:
+    if isinstance(row.state.evidence, GaugeState):
+        return level_words.advice(row.spec, row.state.evidence)
     word: MetricWord = "worse" if worse else row.word
     end = words.conclusion(row.spec, row.state, row.at, word, bound(row.spec, excludes))
     return f"{words.figures(row.spec, row.state, row.at)}: {end}"
@@ -248,8 +262,10 @@ def _reason(row: _Row, excludes: float) -> Why | None:
 
 def _gauge_reason(row: _Row, gauge: GaugeState) -> Why | None:
     spec = row.spec
-    if row.state.heard is None or not (gauge.canary_out or gauge.stable_out):
+    if row.state.heard is None:
         return None
+    if not (gauge.canary_out or gauge.stable_out):
+        return _compared(row, gauge)
     numbers = {
         name: level
         for name, level in (("canary", gauge.canary), ("stable", gauge.stable))
@@ -265,6 +281,18 @@ def _gauge_reason(row: _Row, gauge: GaugeState) -> Why | None:
     return None
 
 
+def _compared(row: _Row, gauge: GaugeState) -> Why | None:
+    """What a comparison of instances says, or why there is none."""
+    last = gauge.blocks.last
+    numbers = {} if last is None else {"canary": last.canary, "stable": last.stable}
+    if last is not None and last.z is not None:
+        numbers["z"] = last.z
+    if row.advised:
+        return Why("-", level_words.advice(row.spec, gauge), row.spec.name, numbers)
+    said = level_words.unjudged(row.spec, gauge)
+    return Why("?", said, row.spec.name, numbers) if said else None
+
+
 def _forecast(
     config: JudgeConfig, state: JudgeState, rows: tuple[_Row, ...], e: float
 ) -> float | None:
@@ -272,6 +300,9 @@ def _forecast(
     waits: list[float | None] = []
     for row in rows:
         if not (row.judged and row.statistical) or _is_healthy(config, row.at):
+            continue
+        if isinstance(row.state.evidence, SeriesState):
+            waits.append(_to_reading(state, row.state.evidence))
             continue
         suspect, other = row.at.canary, row.at.stable
         if row.spec.worse == "down":
@@ -290,8 +321,16 @@ def _forecast(
     return max(known, default=None)
 
 
+def _to_reading(state: JudgeState, evidence: SeriesState) -> float | None:
+    """Until the next reading of a series that can tell anything, at the pace of its values."""
+    missing = series.missing(evidence.window, evidence.reading.finding)
+    if missing is None or not evidence.values:
+        return None
+    return missing * state.step_s / evidence.values
+
+
 def _to_regress(config: JudgeConfig, state: JudgeState, row: _Row, e: float) -> float | None:
-    if not row.statistical or row.at.e < 3:
+    if isinstance(row.state.evidence, GaugeState | SeriesState) or row.at.e < 3:
         return None
     suspect, other = row.at.canary, row.at.stable
     if row.spec.worse == "down":

@@ -31,6 +31,7 @@ SPREAD_ALPHA = 0.001  # a change of spread is worth a word
 SPARSE_FIRST = 20  # values an arm before non-zero ones are counted
 UNBROKEN = 0.2  # of a value, each value of an arm that is never zero
 CLUMPED = 1.64  # standard errors of the autocorrelation of being non-zero
+NEGATIVE = "has values below zero, and no ratio then: ask for something that has none"
 _STEP_SHARES = (0.1, 0.5)  # of the chance, for the first two readings; the rest shares the rest
 
 
@@ -68,6 +69,7 @@ class Finding(Struct, frozen=True, array_like=True):
     zeros: tuple[int, int] | None = None
     spread: float = 0.0
     trouble: str = ""
+    negative: bool = False
 
 
 class Window(Struct, frozen=True, array_like=True):
@@ -144,7 +146,7 @@ def read(window: Window, worse: str, excludes: float) -> Finding:
     means = (_mean(canary, origin[0]), _mean(stable, origin[1]))
     finding = Finding(canary.n, *means)
     if canary.negative or stable.negative:
-        return structs.replace(finding, trouble="has values below zero, and no ratio then")
+        return structs.replace(finding, trouble=NEGATIVE, negative=True)
     if canary.n < FIRST:
         return structs.replace(finding, trouble="has too few values")
     if canary.nonzero + stable.nonzero <= canary.n:
@@ -190,6 +192,22 @@ def whole(
         if a is not None and b is not None and isfinite(a) and isfinite(b):
             window = added(window, a, b)
     return read(window, worse, excludes)
+
+
+def ratio(finding: Finding) -> float:
+    """How many times stable's mean the canary's is."""
+    return finding.canary / finding.stable if finding.stable > 0 else 1.0
+
+
+def missing(window: Window, finding: Finding | None) -> int | None:
+    """How many values an arm until a reading can tell anything; None: it never will."""
+    if finding is None or not finding.trouble:
+        return window.wanted
+    size = min(finding.sizes)
+    if finding.negative:
+        return None
+    needed = int(finding.n * FEWEST / size) - window.n if size > 0 else 0
+    return max(window.wanted, needed)
 
 
 def _odds(share_: float, chance: float) -> float:

@@ -98,7 +98,8 @@ class GaugeState(Struct, frozen=True, array_like=True, tag="g"):
 class SeriesState(Struct, frozen=True, array_like=True, tag="s"):
     """One number an arm: as last read and out of bounds as above, the window, its last reading.
 
-    `readings` counts those of the rollout, `of_step` those since the last raise.
+    `readings` counts those of the rollout, `of_step` those that PASS may stand on, `values` the
+    numbers an arm of this step.
     """
 
     canary: float | None = None
@@ -109,6 +110,7 @@ class SeriesState(Struct, frozen=True, array_like=True, tag="s"):
     reading: Reading = Reading()
     readings: int = 0
     of_step: int = 0
+    values: int = 0
 
 
 Evidence = CountsState | LatencyState | GaugeState | SeriesState
@@ -246,7 +248,7 @@ def _raised(evidence: Evidence) -> Evidence:
         case GaugeState():
             return msgspec.structs.replace(evidence, blocks=restarted(evidence.blocks))
         case SeriesState():
-            return _compared_again(evidence)
+            return msgspec.structs.replace(_compared_again(evidence), values=0)
 
 
 def _compared_again(evidence: SeriesState) -> SeriesState:

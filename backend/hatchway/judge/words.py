@@ -9,10 +9,11 @@ from hatchway.core.plan import MetricSpec
 from .counts import Arm
 from .flapping import Swings
 from .joint import Standing
+from .level_words import compared, meaning, where
 from .margins import Margins
 from .quantile import quantile
 from .recent import sums
-from .state import LatencyState, MetricState
+from .state import CountsState, LatencyState, MetricState, SeriesState
 from .verdict import MetricWord
 
 
@@ -72,6 +73,8 @@ def figures(spec: MetricSpec, metric: MetricState, at: Standing) -> str:
         slow = _ms(metric.evidence, sums(metric.evidence.at_canary), spec.quantile)
         usual = _ms(metric.evidence, sums(metric.evidence.at_stable), spec.quantile)
         return f"{spec.label} {slow} on canary against {usual} on stable"
+    if isinstance(metric.evidence, SeriesState):
+        return compared(spec, metric.evidence)
     (n, events), others = at.canary, at.stable
     if n == 0:
         return f"{spec.label}: no requests on canary yet"
@@ -86,6 +89,17 @@ def conclusion(
     spec: MetricSpec, metric: MetricState, at: Standing, word: MetricWord, excludes: float
 ) -> str:
     """What the figures mean, after the colon."""
+    if isinstance(metric.evidence, SeriesState):
+        rare = chance(at.better if word == "better" else at.e)
+        return meaning(metric.evidence.reading.finding, word, rare, excludes)
+    place = where(spec, metric.evidence) if isinstance(metric.evidence, CountsState) else ""
+    said = _meaning(spec, metric, at, word, excludes)
+    return f"{said}; {place}" if place else said
+
+
+def _meaning(
+    spec: MetricSpec, metric: MetricState, at: Standing, word: MetricWord, excludes: float
+) -> str:
     latency = isinstance(metric.evidence, LatencyState)
     if word == "worse":
         if latency:
