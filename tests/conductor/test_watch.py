@@ -13,6 +13,7 @@ from hatchway.conductor import watch as watch_module
 from hatchway.conductor.watch import CanaryWatch
 from hatchway.core import events as ev
 from hatchway.core.plan import EndpointSpec, MetricSpec, SeriesRef, ServiceSpec, TargetSpec
+from hatchway.judge.proof import replayed
 from hatchway.metrics.port import Page, Scrape
 
 SERVICE = ServiceSpec(
@@ -160,3 +161,15 @@ async def test_what_is_learned_of_stable_before_the_rollout_goes_with_it(watched
     await house.until(lambda: house.run.verdict is not None, "a verdict")
     metric = watch._judge.metrics[0]
     assert metric.calibration is None, "settled at the first raise"
+
+
+async def test_what_the_watch_saw_replays_from_the_journal(watched: Any) -> None:
+    house, _, begin = watched
+    await house.to_canary()
+    begin()
+    await house.until(lambda: house.of(ev.VerdictChanged), "a verdict")
+    verdict = house.of(ev.VerdictChanged)[0]
+    replay = replayed(verdict.proof)
+    assert replay.same
+    assert (replay.verdict.word, replay.verdict.headline) == (verdict.word, verdict.headline)
+    assert replay.look.weight == 5
