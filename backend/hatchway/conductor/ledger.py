@@ -110,6 +110,10 @@ class Ledger:
             )
             for i, event in enumerate(events)
         ]
+        for draft in drafts:
+            if isinstance(ev.decode(draft.kind, draft.payload), ev.Unknown):
+                # Written, it would count as an event of another version, and nobody would act on it.
+                raise TypeError(f"{draft.kind} has a value of a wrong type, it is not journaled")
         clock = asyncio.get_running_loop().time
         began = clock()
         records = await self._journal.append(drafts, expect_head=self.state.seq)
