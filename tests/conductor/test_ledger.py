@@ -137,7 +137,7 @@ async def test_an_event_that_could_not_be_read_again_is_not_written(
     ledger: Ledger, store: MemoryStore
 ) -> None:
     wrong = ev.CommandRefused(command="x", by=7, what="", code="", why="")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="command.refused has a value of a wrong type"):
+    with pytest.raises(TypeError, match=r"command\.refused has a value of a wrong type"):
         await ledger.record(lambda state: (wrong,), actor="ana")
     assert not store.records
     await ledger.record(one, actor="ana")
