@@ -78,3 +78,10 @@ def test_certainty_does_not_overflow() -> None:
     for _ in range(10_000):
         wealth = bet(wealth, (BURST_NATS,), 1.0)
     assert 1e100 < wealth.now < float("inf")
+
+
+def test_a_reserve_that_days_have_used_up_is_no_error() -> None:
+    wealth = Wealth(reserve=5e-324, due=0.0)
+    after = bet(wealth, (0.1, 0.2), 5.0)
+    assert after.now == pytest.approx(0.0)
+    assert bet(after, (0.1, 0.2), 5.0).now == pytest.approx(0.0)

@@ -18,6 +18,7 @@ one fact, not many; capping an e-value keeps it valid and asks that trouble last
 TRICKLE = 0.005  # of the reserve put into play each second, besides the releases
 _TOP = 300.0  # of the logarithm: sums of exponentials must not overflow
 _NOTHING = -1e4
+_DUST = 1e-300  # what is left of a reserve after days: too little to take a logarithm of a part
 
 
 class Wealth(Struct, frozen=True, array_like=True):
@@ -43,7 +44,7 @@ def bet(wealth: Wealth, gains: tuple[float, ...], seconds: float) -> Wealth:
     """Wealth after one look; `gains` are ln e of each tilt, `seconds` the length of the look."""
     cap = BURST_NATS * max(1.0, seconds)
     entering = wealth.reserve * (wealth.due or min(0.5, TRICKLE * seconds))
-    start = log(entering / len(gains)) if entering > 0 else _NOTHING
+    start = log(entering / len(gains)) if entering > _DUST else _NOTHING
     logs = []
     now = reserve = wealth.reserve - entering
     for old, gain in zip(wealth.logs or (_NOTHING,) * len(gains), gains, strict=True):
