@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -110,7 +110,7 @@ def judged(
     **config: float,
 ) -> list[Verdict]:
     """All verdicts. `between` may do something to the state before each look."""
-    settled = JudgeConfig(metrics=metrics, **config)  # type: ignore[arg-type]
+    settled = JudgeConfig(metrics=metrics, **config)
     state, said = new(settled), []
     for look in looks:
         state, verdict = judge(settled, between(state, look), look, 3.0)
@@ -216,7 +216,7 @@ def test_stables_instances_may_come_in_any_order(seed: int) -> None:
 
         def look(names: Iterable[str], t: int = t, both: tuple[int, int] = both,
                  whole: tuple[int, ...] = whole, pods: dict[str, tuple[int, int]] = pods,
-                 slow: dict[str, tuple[int, ...]] = slow) -> Look:  # fmt: skip
+                 slow: Mapping[str, tuple[int, ...]] = slow) -> Look:  # fmt: skip
             return Look(
                 t=float(t), seconds=5.0, weight=0,
                 samples={

@@ -9,6 +9,7 @@ from world import COARSE, World
 
 EVERY_5 = (Way(5, calibrated=False), Way(5, calibrated=True))
 EVERY_1 = (Way(1, calibrated=False), Way(1, calibrated=True))
+NO_WARM_UP = (Way(5, calibrated=True, warm=False), Way(1, calibrated=True, warm=False))
 LOW = (Way(5, calibrated=False, excludes=5.0), Way(1, calibrated=False, excludes=5.0))
 GUARD = 5.0  # a cold start worse than this is told from a regression by nobody
 
@@ -45,12 +46,13 @@ def _nuisance(name: str, nuisance: str, strength: float, **world: object) -> Cel
 
 
 BOTH = EVERY_5 + EVERY_1
+MAIN = BOTH + NO_WARM_UP
 LATENCY = ("latency",)
 ORDERS = ("orders",)
 ALL = ("errors", "latency", "orders")
 
 CELLS: tuple[Cell, ...] = (
-    _null("A/A", 2.0, BOTH),
+    _null("A/A", 2.0, MAIN),
     _null("A/A 20 req/s", rate=20.0),
     _null("A/A 2 req/s", ways=LOW, rate=2.0, before_s=0),
     _null("A/A 2000 req/s", rate=2000.0),
@@ -60,9 +62,9 @@ CELLS: tuple[Cell, ...] = (
     _worse("errors x1.5", errors=1.5),
     _worse("errors x2", errors=2.0),
     _worse("errors x3", errors=3.0),
-    _worse("errors x5", BOTH, 1.0, errors=5.0),
+    _worse("errors x5", MAIN, 1.0, errors=5.0),
     _worse("errors x10", errors=10.0),
-    _worse("errors x20", BOTH, errors=20.0),
+    _worse("errors x20", MAIN, errors=20.0),
     _worse("errors x5, 0.1 % errors", errors=5.0, base=0.001),
     _worse("errors x5 of three metrics", EVERY_1, 0.2, errors=5.0, metrics=ALL),
     _worse("errors x5 after 60 s", BOTH, errors=5.0, onset_s=60),
@@ -92,6 +94,7 @@ CELLS: tuple[Cell, ...] = (
     _worse("latency +100 %", BOTH, metrics=LATENCY, slower=2.0),
     _worse("latency +30 %, 14 coarse buckets", metrics=LATENCY, slower=1.3, bounds=COARSE),
     _worse("latency x10 for 2 %", metrics=LATENCY, tail=0.02),
+    _worse("latency +20 %, 14 coarse buckets", metrics=LATENCY, slower=1.2, bounds=COARSE),
     _null("orders A/A", 0.5, metrics=ORDERS),
     _worse("orders -10 %", metrics=ORDERS, orders=0.9, share=0.2),
     _worse("orders -30 %", metrics=ORDERS, orders=0.7),

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from cells import EVERY_1, EVERY_5, LOW
-from judged import Way
+from cells import EVERY_1, EVERY_5, LOW, NO_WARM_UP
 from tally import Rule, Tally, rule_name
 
 WARM_UP_S = 10.0
@@ -73,25 +72,38 @@ def _g1(tallies: Tallies) -> Iterator[Finding]:
         plain = tally.cell.world.nuisance == "none"
         for way in tally.cell.ways:
             rule = tally.rules[rule_name(way, "roll back")]
-            margins = _margins(way)
             yield Finding(
-                "G1", f"{name}, look {way.look_s} s, {margins}: false roll back (n={_n(rule)})",
+                "G1", f"{name}, {way.name}: false roll back (n={_n(rule)})",
                 100 * rule.stopped, 1.0, " %", 1.0, 100 * rule.at_least(SURE),
                 judged=(plain or way.calibrated) and not tally.cell.beyond_guard,
             )  # fmt: skip
+    for name, way in _ON_THE_MARGIN:
+        if name in tallies:
+            rule = tallies[name].rules[rule_name(way, "roll back")]
+            yield Finding("G1", f"{name}, {way.name}, on the margin: false roll back (n={_n(rule)})",
+                          100 * rule.stopped, 1.0, " %", 1.0, 100 * rule.at_least(SURE))  # fmt: skip
+
+
+# The shipped margins are themselves the hypothesis: a canary exactly on them is not worse.
+_ON_THE_MARGIN = (("errors x1.5", EVERY_5[0]), ("latency +20 %, 14 coarse buckets", EVERY_5[0]))
 
 
 # (median hold, median roll back, p95 roll back, excess): the guards, by way
 _G2_GUARDS = {
-    EVERY_5[0]: (50.0, 60.0, 120.0, 27.0),
-    EVERY_5[1]: (30.0, 40.0, 75.0, 18.0),
-    EVERY_1[0]: (50.0, 60.0, 120.0, 27.0),
-    EVERY_1[1]: (30.0, 40.0, 75.0, 18.0),
+    EVERY_5[0]: (55.0, 65.0, 130.0, 28.0),
+    EVERY_5[1]: (35.0, 45.0, 85.0, 19.0),
+    EVERY_1[0]: (55.0, 65.0, 130.0, 28.0),
+    EVERY_1[1]: (35.0, 45.0, 85.0, 19.0),
+    NO_WARM_UP[0]: (25.0, 35.0, 75.0, 14.0),
+    NO_WARM_UP[1]: (25.0, 35.0, 75.0, 14.0),
 }
 
 
 def _g2(tallies: Tallies) -> Iterator[Finding]:
-    """The cell of the table: errors x5 at 200 req/s, 1 % and 5 %; seconds count from the raise."""
+    """The main cell: errors x5 at 200 req/s, 1 % and 5 %; seconds count from the raise.
+
+    The goal was set on the rule by itself; with the warm-up one waits that much longer.
+    """
     tally = tallies.get("errors x5")
     if tally is None:
         return
@@ -99,7 +111,6 @@ def _g2(tallies: Tallies) -> Iterator[Finding]:
         hold = tally.rules[rule_name(way, "hold")]
         roll = tally.rules[rule_name(way, "roll back")]
         guards = _G2_GUARDS[way]
-        margins = _margins(way)
         for what, figure, bar, unit, guard in (
             ("hold, median", hold.delay(0.5), 15.0, " s", guards[0]),
             ("roll back, median", roll.delay(0.5), 25.0, " s", guards[1]),
@@ -107,19 +118,21 @@ def _g2(tallies: Tallies) -> Iterator[Finding]:
             ("excess bad requests", float(roll.bad.mean()), 10.0, "", guards[3]),
         ):
             yield Finding(
-                "G2", f"errors x5, look {way.look_s} s, {margins}: {what}",
-                figure, bar, unit, guard, figure, judged=way.calibrated,
+                "G2", f"errors x5, {way.name}: {what}", figure, bar, unit, guard, figure,
+                judged=way.calibrated,
             )  # fmt: skip
-            if unit == " s":
-                yield Finding(
-                    "G2", f"  the same without the {WARM_UP_S:g} s of warm-up",
-                    figure - WARM_UP_S, bar, unit, guard, figure - WARM_UP_S, judged=False,
-                )  # fmt: skip
+
+
+# mean (roll back, hold) as multiples of the limit: the guards, with and without warm-up
+_G3_GUARDS = {
+    "errors x5": {True: (2.5, 2.2), False: (1.9, 1.5)},
+    "errors x20": {True: (3.0, 2.6), False: (1.4, 1.3)},
+}
 
 
 def _g3(tallies: Tallies) -> Iterator[Finding]:
-    """Mean time against the sequential test that knows the ratio."""
-    for name, guard in (("errors x5", (2.4, 2.0)), ("errors x20", (4.0, 4.0))):
+    """Mean time against the sequential test that knows the ratio, at the same looks."""
+    for name, guards in _G3_GUARDS.items():
         tally = tallies.get(name)
         if tally is None:
             continue
@@ -127,13 +140,11 @@ def _g3(tallies: Tallies) -> Iterator[Finding]:
         for way in tally.cell.ways:
             if not way.calibrated or way.look_s != EVERY_5[0].look_s:
                 continue
-            for what, bar, at in (("roll back", 1.4, guard[0]), ("hold", 1.1, guard[1])):
-                mean = tally.rules[rule_name(way, what)].mean
-                yield Finding("G3", f"{name}: mean time to {what} / limit ({limit:.1f} s)",
-                              mean / limit, bar, " x", at, mean / limit)  # fmt: skip
-                less = (mean - WARM_UP_S) / limit
-                yield Finding("G3", f"  the same without the {WARM_UP_S:g} s of warm-up",
-                              less, bar, " x", at, less, judged=False)  # fmt: skip
+            roll, hold = guards[way.warm]
+            for what, bar, guard in (("roll back", 1.4, roll), ("hold", 1.1, hold)):
+                ratio = tally.rules[rule_name(way, what)].mean / limit
+                yield Finding("G3", f"{name}, {way.name}: mean time to {what} / limit ({limit:.1f} s)",
+                              ratio, bar, " x", guard, ratio)  # fmt: skip
 
 
 def _g4(tallies: Tallies) -> Iterator[Finding]:
@@ -142,13 +153,12 @@ def _g4(tallies: Tallies) -> Iterator[Finding]:
         if name in tallies:
             for way in tallies[name].cell.ways:
                 rule = tallies[name].rules[rule_name(way, "roll back")]
-                margins = _margins(way)
                 yield Finding(
-                    "G4", f"{name}, {margins}: false roll back (n={_n(rule)})",
+                    "G4", f"{name}, {way.name}: false roll back (n={_n(rule)})",
                     100 * rule.stopped, 0.3, " %", 0.3, 100 * rule.at_least(SURE),
                 )  # fmt: skip
     for name, bar, guards in (
-        ("latency +30 %", 15.0, (80.0, 40.0)),
+        ("latency +30 %", 15.0, (130.0, 40.0)),
         ("latency +30 %, 14 coarse buckets", 15.0, (300.0, 60.0)),
         ("latency +100 %", 5.0, (15.0, 15.0)),
     ):
@@ -156,10 +166,9 @@ def _g4(tallies: Tallies) -> Iterator[Finding]:
             continue
         for way in tallies[name].cell.ways:
             rule = tallies[name].rules[rule_name(way, "roll back")]
-            margins = _margins(way)
             late = rule.delay(0.5) - WARM_UP_S
             yield Finding(
-                "G4", f"{name}, look {way.look_s} s, {margins}: median after warm-up",
+                "G4", f"{name}, {way.name}: median after warm-up",
                 late, bar, " s", guards[way.calibrated], late, judged=way.calibrated,
             )  # fmt: skip
 
@@ -171,10 +180,10 @@ def _g5(tallies: Tallies) -> Iterator[Finding]:
         for way in calm.cell.ways:
             spoke = calm.spoke[way]
             share = 100 * spoke.open / max(1, spoke.asked)
-            yield Finding("G5", f"2 req/s, look {way.look_s} s: UNSURE with a forecast, of looks",
+            yield Finding("G5", f"2 req/s, {way.name}: UNSURE with a forecast, of looks",
                           share, 99.0, " %", 95.0, share, least=True)  # fmt: skip
             silent = calm.passes[way]
-            yield Finding("G5", f"2 req/s, look {way.look_s} s: PASS in the first step of A/A",
+            yield Finding("G5", f"2 req/s, {way.name}: PASS in the first step of A/A",
                           100 * silent.stopped, 1.0, " %", 5.0, 100 * silent.at_least(SURE),
                           judged=False)  # fmt: skip
     for name, way in (
@@ -184,7 +193,7 @@ def _g5(tallies: Tallies) -> Iterator[Finding]:
         if name in tallies and way in tallies[name].passes:
             rule = tallies[name].passes[way]
             yield Finding(
-                "G5", f"{name} where {way.excludes:g}x is to be excluded, {_margins(way)}: false PASS"
+                "G5", f"{name} where {way.excludes:g}x is to be excluded, {way.name}: false PASS"
                 f" (n={_n(rule)})",
                 100 * rule.stopped, 5.0, " %", 5.0, 100 * rule.at_least(SURE),
             )  # fmt: skip
@@ -199,10 +208,6 @@ def _g6(tallies: Tallies) -> Iterator[Finding]:
             "G6", "processor time a look and metric", spoke.us, 100.0, " us", 600.0, spoke.us
         )
         yield Finding("G6", "state a metric", spoke.size, 2048.0, " B", 2048.0, spoke.size)
-
-
-def _margins(way: Way) -> str:
-    return "calibrated" if way.calibrated else "as shipped"
 
 
 def _n(rule: Rule) -> int:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from world import BEFORE_LOOK_S, Draws
 
@@ -31,11 +32,21 @@ WEIGHTS = {"errors": 4.0, "latency": 3.0, "orders": 2.0}  # as shipped
 
 @dataclass(frozen=True)
 class Way:
-    """How the judge is run: a look every `look_s`; calibrated from the instances or not."""
+    """How the judge is run: a look every `look_s`; calibrated from the instances or not.
+
+    `warm` False leaves the warm-up out: to see the rule by itself, as the other rules are.
+    """
 
     look_s: int
     calibrated: bool
     excludes: float = 2.0
+    warm: bool = True
+
+    @property
+    def name(self) -> str:
+        """As in the table."""
+        margins = "calibrated" if self.calibrated else "as shipped"
+        return f"{self.look_s} s, {margins}{'' if self.warm else ', no warm-up'}"
 
 
 @dataclass
@@ -59,6 +70,8 @@ class Said:
 def said(draws: Draws, way: Way) -> Said:
     """Runs the judge over every rollout until it rolls back."""
     config = JudgeConfig(metrics=specs(draws.world.metrics))
+    if not way.warm:
+        config = replace(config, warmup_s=0.0)
     out = Said()
     spent = 0.0
     for row in range(draws.rollouts):

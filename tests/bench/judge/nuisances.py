@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Real = NDArray[np.float64]
 
+MOST_CANARIES = 19
+
 
 @dataclass(frozen=True)
 class Trouble:
@@ -17,6 +19,7 @@ class Trouble:
 
     `traffic` and `common` (both arms), `canary` (the canary alone): (rollouts, seconds);
     `pods`: (rollouts, seconds or 1, instances of stable). Errors come in lumps of `clump`.
+    The canary has one instance for each 5 % of the traffic; it shows their mean.
     """
 
     traffic: Real
@@ -24,6 +27,17 @@ class Trouble:
     pods: Real
     canary: Real
     clump: float = 1.0
+    each: Real | None = None  # instances of the canary: (rollouts, seconds or 1, MOST_CANARIES)
+
+    def on_canary(self, instances: NDArray[np.int64], now: slice) -> Real:
+        """The factor on the canary in each second, with so many instances running."""
+        alone = self.canary[:, now]
+        if self.each is None:
+            return alone
+        each = self.each[:, now] if self.each.shape[1] > 1 else self.each
+        mean = np.cumsum(each, axis=2) / np.arange(1, MOST_CANARIES + 1)
+        seconds = np.arange(instances.size) if each.shape[1] > 1 else np.zeros_like(instances)
+        return np.asarray(alone * mean[:, seconds, instances - 1])
 
 
 Make = Callable[[np.random.Generator, int, int, int, int, float], Trouble]
@@ -77,9 +91,9 @@ def stalls(
     """Each instance by itself, canary too: 2 s with `strength` times the errors every 2 minutes."""
     calm = none(rng, rollouts, before, seconds, pods, strength)
     at_pods = _switching(rng, (rollouts, before + seconds, pods), 1 / 120, 1 / 2)
-    at_canary = _switching(rng, calm.common.shape, 1 / 120, 1 / 2)
+    at_canary = _switching(rng, (rollouts, before + seconds, MOST_CANARIES), 1 / 120, 1 / 2)
     return replace(
-        calm, pods=np.where(at_pods, strength, 1.0), canary=np.where(at_canary, strength, 1.0)
+        calm, pods=np.where(at_pods, strength, 1.0), each=np.where(at_canary, strength, 1.0)
     )
 
 
@@ -95,12 +109,13 @@ def pods_differ(
 ) -> Trouble:
     """Every instance has its own level: log-normal with a standard deviation of `strength`.
 
-    The canary is one more such instance.
+    The instances of the canary are more of that kind.
     """
     calm = none(rng, rollouts, before, seconds, pods, strength)
     own = np.exp(rng.normal(0.0, strength, (rollouts, 1, pods)))
-    canary = np.exp(rng.normal(0.0, strength, (rollouts, 1)))
-    return replace(calm, pods=own, canary=calm.canary * canary)
+    return replace(
+        calm, pods=own, each=np.exp(rng.normal(0.0, strength, (rollouts, 1, MOST_CANARIES)))
+    )
 
 
 def cold(

@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from cells import BY_NAME, CELLS, EVERY_1, EVERY_5, Cell
+from cells import BY_NAME, CELLS, EVERY_1, EVERY_5, NO_WARM_UP, Cell
 from goals import Finding, findings
 from judged import Way
 from shown import cell_block, main_table
@@ -30,11 +30,11 @@ SEED = 20
 CALM = 10  # of os.nice: whoever else is on this machine comes first
 
 SHORT: dict[str, tuple[int, tuple[Way, ...]]] = {  # cells of the short form: rollouts, ways
-    "A/A": (100, EVERY_5),
+    "A/A": (75, EVERY_5),
     "A/A 2 req/s": (20, (BY_NAME["A/A 2 req/s"].ways[0],)),
     "A/A three metrics": (3, EVERY_1[:1]),
-    "errors x5": (100, EVERY_5),
-    "errors x20": (50, EVERY_5),
+    "errors x5": (100, EVERY_5 + NO_WARM_UP[:1]),
+    "errors x20": (40, (EVERY_5[1], NO_WARM_UP[0])),
     "errors x5, 2 req/s": (20, (BY_NAME["errors x5, 2 req/s"].ways[0],)),
     "spike x5 for 120 s": (50, EVERY_5[1:]),
     "instances differ by 0.4": (50, EVERY_5[1:]),

@@ -23,9 +23,8 @@ def cell_block(tally: Tally) -> str:
     for name, rule in tally.rules.items():
         lines.append(f"{name:<50} {_worse(rule) if worse else _null(rule)}")
     for way, passed in tally.passes.items():
-        margins = "calibrated" if way.calibrated else "as shipped"
         lines.append(
-            f"PASS against {way.excludes:g}x, {way.look_s} s, {margins}: {100 * passed.stopped:.1f} %"
+            f"PASS against {way.excludes:g}x, {way.name}: {100 * passed.stopped:.1f} %"
             f" of rollouts in the first step, median {_seconds(passed.delay(0.5))} s"
         )
     return "\n".join(lines)

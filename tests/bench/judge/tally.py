@@ -92,8 +92,7 @@ PEERS: tuple[tuple[str, Callable[[Draws], Real | None]], ...] = (
 
 def rule_name(way: Way, what: str) -> str:
     """How a way of running the judge is called in the table."""
-    margins = "calibrated from 20" if way.calibrated else "as shipped, 1 instance"
-    return f"judge, {way.look_s} s, {margins}: {what}"
+    return f"judge, {way.name}: {what}"
 
 
 def pieces(cell: Cell, rollouts: int, seed: int) -> list[Work]:

@@ -104,6 +104,7 @@ def draw(world: World, rollouts: int, seed: tuple[int, ...]) -> Draws:
     stable = (traffic * (1.0 - share) / world.pods)[:, :, None]
     pods_n = rng.poisson(np.broadcast_to(stable, (*trouble.common.shape, world.pods)))
     on = np.arange(world.seconds) >= world.onset_s
+    instances = np.clip(world.weights // 5, 1, nuisances.MOST_CANARIES)
     arms, pods_e, bad = {}, {}, np.zeros(n_c.shape)
     ratios = {"errors": (world.base, world.errors), "orders": (world.conversion, world.orders)}
     for name, (level, ratio) in ratios.items():
@@ -111,7 +112,7 @@ def draw(world: World, rollouts: int, seed: tuple[int, ...]) -> Draws:
             continue
         hit = trouble if name == "errors" else nuisances.none_like(trouble)
         p_pods = np.clip(level * hit.common[:, :, None] * hit.pods, 0.0, 0.95)
-        alone = level * (hit.common[:, now] * hit.canary[:, now])
+        alone = level * hit.common[:, now] * hit.on_canary(instances, now)
         p_canary = np.clip(alone * np.where(on, ratio, 1.0), 0.0, 0.95)
         e_pods = _events(rng, pods_n, p_pods, hit.clump)
         e_c = _events(rng, n_c, p_canary, hit.clump)
