@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -11,6 +13,32 @@ import pytest
 Headless = Callable[..., tuple[dict[str, Any], int]]
 WHOLE = ("--pace", "60", "--rate", "300", "--approve", "auto")
 QUICK = (*WHOLE, "--pipeline", str(Path(__file__).parent / "quick.yaml"))
+BENCH = Path(__file__).parents[1] / "bench"
+
+
+@pytest.fixture(scope="module")
+def theory() -> Iterator[ModuleType]:
+    """What the judge should make of each fault, imported as the benchmark does."""
+    sys.path.insert(0, str(BENCH))
+    try:
+        import demo_faults
+
+        yield demo_faults
+    finally:
+        sys.path.remove(str(BENCH))
+
+
+def beside_theory(theory: ModuleType, journal: Path, fault: str) -> None:
+    """The verdict must be the intended one; when it came is printed, and when it should have."""
+    said, after = theory.observed(journal, fault)
+    assert said == theory.FAULTS[fault].verdict
+    expected = theory.simulated(fault, 300, 5, rollouts=20)
+    planned = theory.planned(fault, 300, 5)
+    print(
+        f"\n{fault}: {said} {after:.1f} s after the raise; the judge alone on such figures: "
+        f"{expected[2]:.1f} to {expected[-3]:.1f} s"
+        + ("" if planned is None else f", planned {planned:.1f} s")
+    )
 
 
 def capabilities(summary: dict[str, Any]) -> list[tuple[str, str]]:
@@ -38,17 +66,16 @@ def test_in_recommend_mode_each_step_is_a_persons_yes(headless: Headless) -> Non
 
 
 @pytest.mark.parametrize("fault", ["errors", "slow", "orders-drop", "hang"])
-def test_a_bad_canary_is_rolled_back_with_no_person(headless: Headless, fault: str) -> None:
+def test_a_bad_canary_is_rolled_back_with_no_person(
+    headless: Headless, demo_dir: Path, theory: ModuleType, fault: str
+) -> None:
     summary, status = headless(*QUICK, "--mode", "act", "--fault", fault)
     assert (summary["outcome"], status) == ("rolled_back", 0), summary
     assert summary["max_weight"] == 5
     assert ("rollback", "auto") in capabilities(summary)
     assert summary["detected_after_s"] is not None
     assert summary["rolled_back_after_s"] >= summary["detected_after_s"]
-    print(
-        f"{fault}: detected after {summary['detected_after_s']} s, "
-        f"rolled back after {summary['rolled_back_after_s']} s"
-    )
+    beside_theory(theory, demo_dir / "d" / "journal.db", fault)
 
 
 def test_in_recommend_mode_a_bad_canary_is_reported_and_not_touched(headless: Headless) -> None:
@@ -61,12 +88,13 @@ def test_in_recommend_mode_a_bad_canary_is_reported_and_not_touched(headless: He
 
 @pytest.mark.parametrize("fault", ["metrics-silent", "both-arms", "dependency-down"])
 def test_what_is_not_the_canarys_fault_is_held_and_never_rolled_back(
-    headless: Headless, fault: str
+    headless: Headless, demo_dir: Path, theory: ModuleType, fault: str
 ) -> None:
     summary, status = headless(*QUICK, "--mode", "act", "--fault", fault)
     assert (summary["outcome"], status) == ("held", 0), summary
     assert not any(c == "rollback" for c, _ in capabilities(summary))
     assert summary["max_weight"] <= 5
+    beside_theory(theory, demo_dir / "d" / "journal.db", fault)
 
 
 @pytest.mark.parametrize(
