@@ -82,6 +82,13 @@ CELLS: tuple[Cell, ...] = (
     _nuisance("clumps of 4", "clumps", 4.0),
     _nuisance("instances differ by 0.2", "pods", 0.2),
     _nuisance("instances differ by 0.4", "pods", 0.4),
+    _null(
+        "instances differ by 0.4, 30 min at 5 %",
+        0.5,
+        nuisance="pods",
+        strength=0.4,
+        steps=((1800, 5),),
+    ),
     _nuisance("cold start x3", "cold", 3.0),
     _nuisance("cold start x5", "cold", 5.0),
     _nuisance("cold start x10", "cold", 10.0),
