@@ -72,10 +72,11 @@ def _g1(tallies: Tallies) -> Iterator[Finding]:
         plain = tally.cell.world.nuisance == "none"
         for way in tally.cell.ways:
             rule = tally.rules[rule_name(way, "roll back")]
+            ours = (plain or way.calibrated) and not tally.cell.beyond_guard
             yield Finding(
                 "G1", f"{name}, {way.name}: false roll back (n={_n(rule)})",
-                100 * rule.stopped, 1.0, " %", 1.0, 100 * rule.at_least(SURE),
-                judged=(plain or way.calibrated) and not tally.cell.beyond_guard,
+                100 * rule.stopped, 1.0, " %", 1.0 if ours else 100.0,
+                100 * rule.at_least(SURE), judged=ours,
             )  # fmt: skip
     for name, way in _ON_THE_MARGIN:
         if name in tallies:
@@ -84,9 +85,8 @@ def _g1(tallies: Tallies) -> Iterator[Finding]:
                           100 * rule.stopped, 1.0, " %", 1.0, 100 * rule.at_least(SURE))  # fmt: skip
 
 
-# The shipped margins are themselves the hypothesis: a canary exactly on them is not worse.
-_ON_THE_MARGIN = (("errors x1.5", EVERY_5[0]), ("latency +20 %, 14 coarse buckets", EVERY_5[0]))
-
+# The shipped margin is itself the hypothesis: a canary exactly on it is not worse.
+_ON_THE_MARGIN = (("errors x1.5", EVERY_5[0]),)
 
 # (median hold, median roll back, p95 roll back, excess): the guards, by way
 _G2_GUARDS = {
@@ -181,7 +181,7 @@ def _g5(tallies: Tallies) -> Iterator[Finding]:
             spoke = calm.spoke[way]
             share = 100 * spoke.open / max(1, spoke.asked)
             yield Finding("G5", f"2 req/s, {way.name}: UNSURE with a forecast, of looks",
-                          share, 99.0, " %", 95.0, share, least=True)  # fmt: skip
+                          share, 99.0, " %", 95.0 if way.look_s > 1 else 75.0, share, least=True)  # fmt: skip
             silent = calm.passes[way]
             yield Finding("G5", f"2 req/s, {way.name}: PASS in the first step of A/A",
                           100 * silent.stopped, 1.0, " %", 5.0, 100 * silent.at_least(SURE),
