@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from math import comb, nan
+from math import comb, inf, nan
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from hatchway.core.plan import MetricSpec
@@ -120,6 +122,22 @@ def test_a_look_without_a_number_is_left_out_and_other_instances_begin_again() -
     assert added(blocks, (), STABLE, 10.0, "up") == blocks
     other = added(blocks, (100.0,), STABLE[:5], 10.0, "up")
     assert (other.seconds, other.looks, other.compared) == (10.0, 1, 0)
+
+
+@given(
+    st.lists(
+        st.tuples(st.lists(st.floats(), max_size=3), st.lists(st.floats(), max_size=5)),
+        max_size=8,
+    ),
+    st.sampled_from(("up", "down")),
+)
+def test_no_level_breaks_it(looks: list[tuple[list[float], list[float]]], way: str) -> None:
+    blocks = Blocks()
+    for canary, stable in looks:
+        blocks = added(blocks, tuple(canary), tuple(stable), 15.0, way)
+        assert all(abs(total) < inf for total in (*blocks.canary, *blocks.stable))
+        if blocks.last is not None:
+            assert ratio(blocks.last) >= 0
 
 
 def test_a_raise_forgets_the_blocks_but_not_what_they_cost() -> None:

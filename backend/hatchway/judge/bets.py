@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
 
 from msgspec import structs
 
@@ -100,7 +99,7 @@ def _whole(sample: Sample) -> Sample:
     gone = [
         arm
         for arm, value in (("canary", sample.canary), ("stable", sample.stable))
-        if value is None or not isfinite(value)
+        if not series.usable(value)
     ]
     return Missing("no number", "" if len(gone) == 2 else gone[0]) if gone else sample
 

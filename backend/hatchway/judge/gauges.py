@@ -18,7 +18,7 @@ advice and never more.
 
 from __future__ import annotations
 
-from math import comb, inf, isfinite, sqrt
+from math import comb, inf, sqrt
 
 from msgspec import Struct, structs
 
@@ -30,6 +30,7 @@ PLANNED = 40  # blocks that share the first half of the chance
 RANK_ALPHA = 0.05  # where nothing but the order of the instances is to be had
 RATIO = 1.15  # less than this is not worth a word
 FEWEST = 3  # instances of stable
+LARGEST = 1e100  # of a level
 
 Levels = tuple[float, ...]
 
@@ -68,10 +69,10 @@ class Blocks(Struct, frozen=True, array_like=True):
 def added(blocks: Blocks, canary: Levels, stable: Levels, seconds: float, worse: str) -> Blocks:
     """The same with one look more. `worse` is up or down.
 
-    A look with an instance that gave no number is left out; other instances than before begin the
+    A look with an instance that gave no number, or one too large to be squared, is left out; other instances than before begin the
     block again.
     """
-    if not canary or not stable or not all(map(isfinite, (*canary, *stable))):
+    if not canary or not stable or not all(abs(x) <= LARGEST for x in (*canary, *stable)):
         return blocks
     if len(canary) != len(blocks.canary) or len(stable) != len(blocks.stable):
         blocks = structs.replace(

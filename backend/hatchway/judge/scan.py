@@ -90,7 +90,8 @@ def observed(
             continue
         worse = part.worse
         suspect, other = (stable, canary) if down else (canary, stable)
-        stratum = None if warming else counts.at_most(ratio, suspect, other)
+        idle = warming or not canary[1] + stable[1]
+        stratum = None if idle else counts.at_most(ratio, suspect, other)
         if stratum is not None:
             worse = bet(worse, counts.gains(stratum, WORSE_TILTS, phi), seconds)
         seen.append(Part(worse, _plus(part.canary, canary), _plus(part.stable, stable)))

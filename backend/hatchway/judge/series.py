@@ -29,6 +29,7 @@ LEAST_EFFECT = 0.05
 FEWEST = 5.0  # effective values an arm
 SPREAD_ALPHA = 0.001  # a change of spread is worth a word
 SPARSE_FIRST = 20  # values an arm before non-zero ones are counted
+LARGEST = 1e100
 UNBROKEN = 0.2  # of a value, each value of an arm that is never zero
 CLUMPED = 1.64  # standard errors of the autocorrelation of being non-zero
 NEGATIVE = "has values below zero, and no ratio then: ask for something that has none"
@@ -117,8 +118,14 @@ def share(reading: int) -> float:
     return (1.0 - sum(_STEP_SHARES)) / (k * (k + 1))
 
 
+def usable(value: float | None) -> bool:
+    """Whether there is a number, and one whose square is a number too."""
+    return value is not None and isfinite(value) and abs(value) <= LARGEST
+
+
 def added(window: Window, canary: float, stable: float) -> Window:
-    """The window with one look more. Looks in which an arm has no number are left out before."""
+    """The window with one look more; both must be usable."""
+    canary, stable = (0.0 if abs(x) < 1.0 / LARGEST else x for x in (canary, stable))
     if not window.n:
         window = structs.replace(window, origin=(canary, stable))
     now = (
@@ -189,7 +196,7 @@ def whole(
     """
     window = Window()
     for a, b in zip(canary, stable, strict=False):
-        if a is not None and b is not None and isfinite(a) and isfinite(b):
+        if a is not None and b is not None and usable(a) and usable(b):
             window = added(window, a, b)
     return read(window, worse, excludes)
 
