@@ -2,7 +2,7 @@
 
     python tests/bench/bench_faults.py [--runs 3] [--rate 300] [--pace 10] [--fault errors ...]
 
-Headless demos in act mode, one after the other, real processes. Seconds are from the first raise
+Headless demos in act mode, one after the other, real processes, seeds 1, 2, 3... Seconds are from the first raise
 to the verdict. `the judge alone` is the judge on figures drawn as the shop makes them, from one in
 ten to nine in ten of 200 rollouts; `planned` is what judge/planning.py expects (demo_faults.py).
 Exits 1 when a verdict or an outcome is not the one that policy intends.
@@ -49,7 +49,9 @@ def main() -> int:
     )
     wrong = []
     for fault in options.fault or FAULTS:
-        runs = [_run(fault, options.rate, options.pace) for _ in range(options.runs)]
+        runs = [
+            _run(fault, options.rate, options.pace, seed) for seed in range(1, options.runs + 1)
+        ]
         wrong += [f"{fault}: {why}" for run in runs if (why := _not_intended(fault, run))]
         print(_line(fault, runs, options.rate), flush=True)
     for line in wrong:
@@ -66,10 +68,19 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _run(fault: str, rate: float, pace: float) -> Run:
+def _run(fault: str, rate: float, pace: float, seed: int) -> Run:
     place = Path(tempfile.mkdtemp(prefix="hwb-"))
     command = [sys.executable, "-m", "hatchway", "demo", "--headless", "--json", "--mode", "act"]
-    command += ["--approve", "auto", "--rate", f"{rate:g}", "--pace", f"{pace:g}"]
+    command += [
+        "--approve",
+        "auto",
+        "--rate",
+        f"{rate:g}",
+        "--pace",
+        f"{pace:g}",
+        "--seed",
+        str(seed),
+    ]
     command += ["--dir", str(place / "d"), "--pipeline", str(PIPELINE), "--fault", fault]
     try:
         done = subprocess.run(

@@ -1,8 +1,8 @@
 """Releases with nothing wrong, one after the other: how often does the judge cry wolf?
 
-    python tests/bench/bench_no_fault.py [--minutes 30] [--rate 300] [--pace 10]
+    python tests/bench/bench_no_fault.py [--minutes 30] [--rate 300] [--pace 10] [--seed 1]
 
-Headless demos in act mode, real processes, no fault. The bar: no rollback, and no verdict REGRESS.
+Headless demos in act mode, real processes, no fault, each with a seed of its own. The bar: no rollback, and no verdict REGRESS.
 Holds are counted too: one costs a delay and nothing else. Exits 1 on any rollback.
 """
 
@@ -47,11 +47,12 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--rate", type=float, default=300.0)
     parser.add_argument("--pace", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=1, help="of the first; the next has one more")
     options = parser.parse_args()
     until = time.monotonic() + 60 * options.minutes
     releases: list[Release] = []
     while not releases or time.monotonic() < until:
-        releases.append(_release(options.rate, options.pace))
+        releases.append(_release(options.rate, options.pace, options.seed + len(releases)))
         print(f"{len(releases):3} {_line(releases[-1:])}", flush=True)
     print(
         f"in all: {len(releases)} rollouts at {options.rate:g} requests/s, pace {options.pace:g}, "
@@ -62,11 +63,11 @@ def main() -> int:
     return 1 if rollbacks else 0
 
 
-def _release(rate: float, pace: float) -> Release:
+def _release(rate: float, pace: float, seed: int) -> Release:
     place = Path(tempfile.mkdtemp(prefix="hwb-"))
     command = [sys.executable, "-m", "hatchway", "demo", "--headless", "--mode", "act"]
     command += ["--approve", "auto", "--rate", f"{rate:g}", "--pace", f"{pace:g}"]
-    command += ["--dir", str(place / "d"), "--pipeline", str(PIPELINE)]
+    command += ["--dir", str(place / "d"), "--pipeline", str(PIPELINE), "--seed", str(seed)]
     try:
         done = subprocess.run(
             command,

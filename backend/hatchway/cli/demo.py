@@ -54,6 +54,7 @@ def _read(argv: list[str]) -> Options:
     add("--mode", choices=("recommend", "act"), default="recommend")
     add("--pace", type=float, default=10.0, help="divides the monitoring times (default 10)")
     add("--rate", type=float, default=100.0, help="requests a second (default 100)")
+    add("--seed", type=int, default=7, help="of everything that is left to chance (default 7)")
     add("--headless", action="store_true", help="without a screen")
     add("--approve", choices=("auto", "manual"), default="manual", help="headless: who says yes")
     add("--json", action="store_true", help="headless: a summary as the last line of output")
@@ -77,6 +78,7 @@ def _read(argv: list[str]) -> Options:
         directory=asked.dir,
         pace=asked.pace,
         rate=asked.rate,
+        seed=asked.seed,
         mode=asked.mode,
         faults=faults,
         headless=asked.headless,

@@ -115,7 +115,7 @@ class Instances:
         control = self._plant.directory / f"{arm}.ctl"
         control.unlink(missing_ok=True)
         arguments = ["-m", "shop", "--port", str(self._port(arm)), "--arm", arm]
-        arguments += ["--control", str(control), "--seed", "7"]
+        arguments += ["--control", str(control), "--seed", str(self._plant.options.seed)]
         if arm != "staging":  # a smoke test must not fail by bad luck
             arguments += ["--error-rate", str(ERROR_RATE), "--work-ms", str(WORK_MS)]
         child = self._plant.start(arm, arguments, cwd=place)

@@ -44,6 +44,7 @@ class Options(NamedTuple):
     directory: Path | None = None
     pace: float = 10.0
     rate: float = 100.0
+    seed: int = 7  # of what fails by chance and of what customers want
     mode: Literal["act", "recommend"] = "recommend"
     faults: tuple[Fault, ...] = ()
     headless: bool = False

@@ -114,7 +114,8 @@ class Supervisor:
     async def _open_shop(self, shop: ShopRepo) -> None:
         await self.instances.ensure("stable", shop.stable)
         arguments = ["-S", "-m", "hatchway.demo.load", "--port", str(self.plant.ports.front)]
-        arguments += ["--rate", f"{self.options.rate:g}", "--sweep", str(self.directory)]
+        arguments += ["--rate", f"{self.options.rate:g}", "--seed", str(self.options.seed)]
+        arguments += ["--sweep", str(self.directory)]
         self.plant.start("load", [*arguments, "--socket", str(self.directory / "load.sock")])
         self._write_facts()
         self._log("the shop is open")
