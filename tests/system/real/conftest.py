@@ -30,7 +30,7 @@ from hatchway.journal.sqlite_file import scan
 from hatchway.settings.load import shipped
 
 HERE = Path(__file__).parent
-RATE = 300.0
+RATE = 400.0
 ENVIRONMENT = {
     **os.environ,
     "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}:/usr/sbin",
