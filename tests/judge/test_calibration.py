@@ -6,9 +6,11 @@ import math
 import random
 
 import pytest
+from msgspec import structs
 
 from hatchway.judge import Counts, JudgeConfig, Latency, Look, before, calibrate, judge, new, raised
 from hatchway.judge.calibrate import Calibration
+from hatchway.judge.margins import joined, of_clumps
 
 
 def poisson(draw: random.Random, mean: float) -> int:
@@ -18,6 +20,10 @@ def poisson(draw: random.Random, mean: float) -> int:
         if p <= limit:
             return k
         k += 1
+
+
+def total(cells: dict[str, tuple[int, int]]) -> tuple[int, int]:
+    return sum(n for n, _ in cells.values()), sum(k for _, k in cells.values())
 
 
 def counted(
@@ -32,43 +38,73 @@ def counted(
         cells = {}
         for i in range(pods):
             n = poisson(draw, 5 * rate)
-            k = clump * poisson(draw, 5 * rate * level[i] / clump)
-            cells[f"pod-{i}"] = (max(n, k), k)
-        known = calibrate.with_counts(known, cells, 5.0)
+            k = clump * sum(draw.random() < level[i] for _ in range(n // clump))
+            cells[f"pod-{i}"] = (n, k)
+        known = calibrate.with_counts(known, total(cells), cells, 5.0)
     return known
 
 
 def test_instances_that_are_alike_give_the_smallest_margin():
-    margins = calibrate.for_counts(counted(seed=2))
+    margins = calibrate.measured(counted(seed=2))
     assert margins is not None
     assert (margins.phi, margins.pods, margins.seconds) == (1.0, 20, 600.0)
     assert margins.ratio == pytest.approx(1.1, abs=0.12)
 
 
 def test_alike_is_said_in_nearly_all_of_many_drawings():
-    found = [calibrate.for_counts(counted(seed=seed, seconds=300)) for seed in range(40)]
+    found = [calibrate.measured(counted(seed=seed, seconds=300)) for seed in range(40)]
     assert all(m is not None for m in found)
     assert sum(m.phi == 1.0 for m in found if m) >= 36
     assert sum(m.ratio < 1.35 for m in found if m) >= 36
 
 
 def test_events_in_clumps_weigh_less():
-    margins = calibrate.for_counts(counted(clump=4))
+    margins = calibrate.measured(counted(clump=4))
     assert margins is not None
     assert 4.0 <= margins.phi <= 8.5  # 4 in truth, and a safety of 1.5
 
 
-def test_instances_that_differ_widen_the_margin():
-    margins = calibrate.for_counts(counted(spread=0.3))
+@pytest.mark.parametrize("seed", range(6))
+def test_instances_that_differ_widen_the_margin_and_are_not_taken_for_clumps(seed: int):
+    margins = calibrate.measured(counted(spread=0.4, seed=seed))
     assert margins is not None
-    assert 1.1 * math.exp(2.33 * 0.15) < margins.ratio <= 1.1 * math.exp(2.33 * 0.5)
+    assert 1.1 * math.exp(2.33 * 0.2) < margins.ratio <= 1.1 * math.exp(2.33 * 0.5)
+    assert margins.phi == 1.0
+
+
+@pytest.mark.parametrize(("clump", "least", "most"), [(1, None, None), (2, 2.0, 4.5), (4, 4.0, 9)])
+def test_one_instance_tells_how_its_events_clump_in_time(
+    clump: int, least: float | None, most: float | None
+):
+    found = [
+        calibrate.measured(counted(pods=1, rate=100, clump=clump, seed=seed)) for seed in range(10)
+    ]
+    if least is None:
+        assert sum(margins is None for margins in found) >= 9
+        return
+    assert all(m is not None and m.pods == 0 and least <= m.phi <= most for m in found)
+
+
+def test_what_one_instance_told_only_makes_the_judge_more_careful():
+    floors = JudgeConfig(metrics=()).floors
+    assert joined(floors, None) == floors
+    assert joined(floors, of_clumps(4.0, 600)) == structs.replace(floors, phi=4.0, seconds=600)
+    assert joined(floors, of_clumps(1.1, 600)).phi == floors.phi
+
+
+def test_a_slow_drift_of_both_arms_is_no_clumping():
+    draw, known = random.Random(7), Calibration()
+    for block in range(120):
+        cell = (500, poisson(draw, 5 * (1 + block / 60)))
+        known = calibrate.with_counts(known, cell, {}, 5.0)
+    assert calibrate.measured(known) is None
 
 
 @pytest.mark.parametrize(
     "few", [{"pods": 4}, {"seconds": 20}, {"p": 0.0001}], ids=["instances", "seconds", "events"]
 )
 def test_too_little_gives_no_estimate_rather_than_a_bad_one(few: dict[str, float]):
-    assert calibrate.for_counts(counted(**few)) is None  # type: ignore[arg-type]
+    assert calibrate.measured(counted(**few)) is None  # type: ignore[arg-type]
 
 
 BOUNDS = tuple(0.005 * 1.5**i for i in range(14))
@@ -86,12 +122,12 @@ def timed(*, spread: float, pods: int = 20, seed: int = 1, blocks: int = 120) ->
                 x = 0.03 * math.exp(middle[i] + 0.5 * draw.gauss(0, 1))
                 counts[sum(x > bound for bound in BOUNDS)] += 1
             cells[f"pod-{i}"] = tuple(counts)
-        known = calibrate.with_latency(known, BOUNDS, cells, 5.0)
+        known = calibrate.with_latency(known, BOUNDS, (), cells, 5.0)
     return known
 
 
 def test_latency_of_instances_that_are_alike_allows_five_percent():
-    margins = calibrate.for_latency(timed(spread=0.0))
+    margins = calibrate.measured(timed(spread=0.0))
     assert margins is not None
     assert margins.phi == 1.0
     assert 0.05 <= margins.shift < 0.12
@@ -99,7 +135,7 @@ def test_latency_of_instances_that_are_alike_allows_five_percent():
 
 
 def test_latency_of_instances_that_differ_allows_more():
-    margins = calibrate.for_latency(timed(spread=0.15))
+    margins = calibrate.measured(timed(spread=0.15))
     assert margins is not None
     assert 0.25 < margins.shift < 0.75
 
@@ -110,8 +146,8 @@ def test_an_instance_that_comes_or_goes_does_not_spoil_what_was_known():
     for i in range(120):
         names = [f"pod-{n}" for n in range(20 if i != 60 else 19)]
         cells = {name: (50, poisson(draw, 1.0)) for name in names}
-        known = calibrate.with_counts(known, cells, 5.0)
-    margins = calibrate.for_counts(known)
+        known = calibrate.with_counts(known, total(cells), cells, 5.0)
+    margins = calibrate.measured(known)
     assert margins is not None
     assert margins.phi == 1.0
 
@@ -122,8 +158,8 @@ def test_the_order_of_the_instances_changes_no_byte():
     for _ in range(40):
         cells = {f"pod-{n}": (50, poisson(draw, 1.0)) for n in range(12)}
         turned = dict(reversed(cells.items()))
-        one = calibrate.with_counts(one, cells, 5.0)
-        other = calibrate.with_counts(other, turned, 5.0)
+        one = calibrate.with_counts(one, total(cells), cells, 5.0)
+        other = calibrate.with_counts(other, total(cells), turned, 5.0)
     assert one == other
 
 

@@ -442,7 +442,7 @@ samples_ = st.one_of(
 @given(
     st.lists(
         st.tuples(
-            st.floats(0, 60),
+            st.floats(0.001, 60),
             st.integers(0, 100),
             st.dictionaries(st.sampled_from(["errors", "latency", "orders", "db"]), samples_),
         ),

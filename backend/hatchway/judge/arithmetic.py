@@ -15,7 +15,7 @@ from .bets import span, warming
 from .counts import Arm
 from .joint import standing, weights
 from .look import Counts, Latency, Sample
-from .margins import Margins
+from .margins import Margins, joined
 from .mismatch import mismatched
 from .proof import Replay
 from .state import (
@@ -138,7 +138,7 @@ def _metric(
     sample = replay.look.samples.get(spec.name)
     if isinstance(sample, Latency) and len(sample.canary) != len(sample.bounds) + 1:
         sample = None  # the judge does not look at it either
-    margins = old.margins or replay.config.floors
+    margins = joined(replay.config.floors, old.margins)
     at = standing(new.evidence)
     seconds = span(old, replay.look)
     table = Table(

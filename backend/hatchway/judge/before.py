@@ -78,7 +78,7 @@ def _counts(
             scan=None if state.scan is None else scan.before(state.scan, sample.parts),
         ),
         calibration=calibrate.with_counts(
-            metric.calibration or Calibration(), sample.pods, look.seconds
+            metric.calibration or Calibration(), sample.stable, sample.pods, look.seconds
         ),
         swings=(canary, stable),
     )
@@ -108,7 +108,7 @@ def _latency(
             at_stable=added(state.at_stable, sample.stable, look.seconds),
         ),
         calibration=calibrate.with_latency(
-            metric.calibration or Calibration(), bounds, sample.pods, look.seconds
+            metric.calibration or Calibration(), bounds, sample.stable, sample.pods, look.seconds
         ),
         swings=(canary, stable),
     )

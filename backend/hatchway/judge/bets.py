@@ -12,7 +12,7 @@ from . import counts, gauges, latency, scan, series
 from .counts import HEALTHY_TILTS, WORSE_TILTS, Arm, Stratum
 from .flapping import swung
 from .look import Counts, Gauge, Latency, Look, Missing, Sample, Series
-from .margins import Margins
+from .margins import Margins, joined
 from .recent import Recent, added
 from .state import (
     CountsState,
@@ -59,7 +59,7 @@ def observed(
         warming(config, whole, look.t - seconds),
         bound(spec, excludes),
         look.weight,
-        state.margins or config.floors,
+        joined(config.floors, state.margins),
     )
     sample = _whole(look.samples.get(spec.name) or Missing("no series"))
     seen: Evidence

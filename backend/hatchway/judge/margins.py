@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import exp, log
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 
 class Margins(Struct, frozen=True, array_like=True):
@@ -13,7 +13,7 @@ class Margins(Struct, frozen=True, array_like=True):
     Odds of an event up to `ratio` times stable's, a latency shift of up to `shift` (0.2: 20 %) and
     a tail up to `tail` times stable's are not called worse; evidence is divided by `phi`, since
     events that come in clumps are fewer facts than they look. `pods` is how many instances of
-    stable it was measured on (0: configured), in `seconds` of data.
+    stable it was measured on (0: configured, or only `phi` measured), in `seconds` of data.
     """
 
     phi: float
@@ -48,3 +48,19 @@ def of_latency(phi: float, spread: float, within: float, pods: int, seconds: flo
     shift = exp(log(1.05) + SURE * spread) - 1.0
     tail = 1.25 * exp(min(SURE * spread * TAIL_SLOPE / max(within, 0.25), log(8.0)))
     return Margins(phi, 1.25, shift, tail, pods, seconds)
+
+
+def of_clumps(phi: float, seconds: float) -> Margins:
+    """What one instance can tell: how its events clump in time, and nothing of other instances."""
+    return Margins(phi, 0.0, 0.0, 0.0, 0, seconds)
+
+
+def joined(configured: Margins, measured: Margins | None) -> Margins:
+    """The margins that hold. What only one instance told can make them more careful, no more."""
+    if measured is None:
+        return configured
+    if measured.pods:
+        return measured
+    return structs.replace(
+        configured, phi=max(configured.phi, measured.phi), seconds=measured.seconds
+    )

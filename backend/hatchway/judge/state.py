@@ -216,9 +216,7 @@ def _settled(metric: MetricState) -> MetricState:
     known = metric.calibration
     if known is None:
         return metric
-    latency = isinstance(metric.evidence, LatencyState)
-    margins = (calibrate.for_latency if latency else calibrate.for_counts)(known)
-    return msgspec.structs.replace(metric, margins=margins, calibration=None)
+    return msgspec.structs.replace(metric, margins=calibrate.measured(known), calibration=None)
 
 
 def _raised(evidence: Evidence) -> Evidence:

@@ -42,6 +42,8 @@ def margins(measured: Margins) -> str:
     if measured.pods:
         time = duration(measured.seconds)
         return f"margins measured on {measured.pods} instances of stable over {time}: {what}"
+    if measured.seconds:
+        return f"margins are configured (too few instances), clumping is measured: {what}"
     return f"margins are configured, not measured (too few instances): {what}"
 
 
@@ -70,8 +72,8 @@ def times(a: Arm, b: Arm) -> str:
 def figures(spec: MetricSpec, metric: MetricState, at: Standing) -> str:
     """The metric on both arms in this step: "errors 2 of 122 on canary against 0.50% on stable"."""
     if isinstance(metric.evidence, LatencyState):
-        slow = _ms(metric.evidence, sums(metric.evidence.at_canary), spec.quantile)
-        usual = _ms(metric.evidence, sums(metric.evidence.at_stable), spec.quantile)
+        slow = _latency(spec, metric.evidence, sums(metric.evidence.at_canary))
+        usual = _latency(spec, metric.evidence, sums(metric.evidence.at_stable))
         return f"{spec.label} {slow} on canary against {usual} on stable"
     if isinstance(metric.evidence, SeriesState):
         return compared(spec, metric.evidence)
@@ -83,6 +85,17 @@ def figures(spec: MetricSpec, metric: MetricState, at: Standing) -> str:
         against = f"{share:.2g} in 100 on stable"
         return f"{spec.label} {events} in {n} requests on canary against {against}"
     return f"{spec.label} {events} of {n} on canary against {percent(others)} on stable"
+
+
+def on_canary(spec: MetricSpec, metric: MetricState, at: Standing) -> str:
+    """The metric on the canary, with nothing beside it: "errors 2 of 122 (1.6%) on canary"."""
+    if isinstance(metric.evidence, LatencyState):
+        seen = sums(metric.evidence.at_canary)
+        return f"{spec.label} {_latency(spec, metric.evidence, seen)} on canary"
+    if isinstance(metric.evidence, CountsState):
+        n, events = at.canary
+        return f"{spec.label} {events} of {n} ({percent(at.canary)}) on canary"
+    return f"{spec.label} cannot be compared"
 
 
 def conclusion(
@@ -125,9 +138,11 @@ def _fewer(at: Standing) -> str:
     return f"{times(at.stable, at.canary)} fewer"
 
 
-def _ms(evidence: LatencyState, seen: tuple[int, ...], q: float) -> str:
-    level = quantile(evidence.bounds, seen, q)
+def _latency(spec: MetricSpec, evidence: LatencyState, seen: tuple[int, ...]) -> str:
+    level = quantile(evidence.bounds, seen, spec.quantile)
     if level is None:
         return "unknown"
-    above = level >= evidence.bounds[-1]
-    return f"{'over ' if above else ''}{level * 1000:.0f} ms"
+    over = "over " if level >= evidence.bounds[-1] else ""
+    if spec.shown_as == "ms":
+        return f"{over}{level * 1000:.0f} ms"
+    return f"{over}{level:.3g}{f' {spec.unit}' if spec.unit else ''}"
