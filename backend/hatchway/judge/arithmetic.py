@@ -10,8 +10,9 @@ from msgspec import Struct
 
 from hatchway.core.plan import MetricSpec
 
+from . import owed
 from .arithmetic_bets import Bet, Table
-from .bets import span, warming
+from .bets import span, together, warming
 from .counts import Arm
 from .joint import standing, weights
 from .look import Counts, Latency, Sample
@@ -141,13 +142,18 @@ def _metric(
     margins = joined(replay.config.floors, old.margins)
     at = standing(new.evidence)
     seconds = span(old, replay.look)
+    warm = warming(replay.config, _as_bet_on(replay), replay.look.t - seconds)
+    if isinstance(sample, Counts | Latency):
+        sample, seconds = together(old, sample, seconds)
+        if not owed.whole(sample, replay.look.weight):
+            sample = None
     table = Table(
         margins=margins,
         excludes=bound(spec, replay.excludes),
         quantile=spec.quantile,
         down=spec.worse == "down",
         seconds=seconds,
-        warming=warming(replay.config, _as_bet_on(replay), replay.look.t - seconds),
+        warming=warm,
         restarted=replay.after.held and not replay.before.held,
         trouble=new.trouble,
     )

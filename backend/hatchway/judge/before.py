@@ -11,7 +11,7 @@ from msgspec import structs
 from hatchway.core.plan import MetricSpec
 
 from . import calibrate, health, scan
-from .bets import out_of_bounds
+from .bets import out_of_bounds, well_formed
 from .calibrate import Calibration
 from .flapping import swung
 from .latency import slower, tail_bucket
@@ -48,7 +48,7 @@ def _seen(spec: MetricSpec, metric: MetricState, look: Look) -> MetricState:
     match metric.evidence, sample:
         case CountsState() as counts, Counts():
             metric = _counts(spec, metric, counts, sample, look)
-        case LatencyState() as latency, Latency() if len(sample.stable) == len(sample.bounds) + 1:
+        case LatencyState() as latency, Latency() if well_formed(sample):
             metric = _latency(spec, metric, latency, sample, look)
         case GaugeState() as gauge, Gauge() if sample.stable:
             metric = _level(spec, metric, gauge, sample.stable, look)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite, log, log1p
 
 from msgspec import structs
 
 from hatchway.core.plan import MetricSpec
 
-from . import counts, gauges, latency, scan, series
+from . import counts, gauges, latency, owed, scan, series
 from .counts import HEALTHY_TILTS, WORSE_TILTS, Arm, Stratum
 from .flapping import swung
 from .look import Counts, Gauge, Latency, Look, Missing, Sample, Series
@@ -53,23 +54,27 @@ def observed(
 ) -> MetricState:  # fmt: skip
     """The metric's state after this look."""
     seconds = span(state, look)
+    warm = warming(config, whole, look.t - seconds)
+    sample = _usable(look.samples.get(spec.name) or Missing("no series"))
+    if isinstance(sample, Counts | Latency) and _of_kind(state.evidence, sample):
+        state = _traffic(state, look, sample)
+        sample, seconds = together(state, sample, seconds)
+        if not owed.whole(sample, look.weight):
+            return structs.replace(state, owed=sample, owed_s=seconds)
+        state = structs.replace(state, owed=None, owed_s=0.0)
     setting = Setting(
         config,
         seconds,
-        warming(config, whole, look.t - seconds),
+        warm,
         bound(spec, excludes),
         look.weight,
         joined(config.floors, state.margins),
     )
-    sample = _whole(look.samples.get(spec.name) or Missing("no series"))
     seen: Evidence
     match state.evidence, sample:
         case CountsState() as evidence, Counts():
-            state = _traffic(setting, state, look.t, sample.canary[0], sample.stable[0])
-            down = spec.worse == "down"
-            seen = _counts(setting, evidence, sample, down=down)
-        case LatencyState() as evidence, Latency() if _well_formed(sample):
-            state = _traffic(setting, state, look.t, sum(sample.canary), sum(sample.stable))
+            seen = _counts(setting, evidence, sample, down=spec.worse == "down")
+        case LatencyState() as evidence, Latency() if well_formed(sample):
             seen = _latency(setting, spec, evidence, sample)
         case GaugeState() as evidence, Gauge() if sample.canary or sample.stable:
             state = structs.replace(state, heard=look.t, busy=look.t, trouble="", arm="")
@@ -92,8 +97,25 @@ def observed(
     return structs.replace(state, evidence=seen)
 
 
-def _whole(sample: Sample) -> Sample:
-    """A series in which an arm has no number, or an infinite one, is missing."""
+def together(
+    state: MetricState, sample: Counts | Latency, seconds: float
+) -> tuple[Counts | Latency, float]:
+    """A sample with what was owed from looks before it, and the seconds that it covers then."""
+    if state.owed is None or state.owed_s + seconds > owed.MOST_S:
+        return sample, seconds
+    return owed.merged(state.owed, sample), state.owed_s + seconds
+
+
+def _of_kind(evidence: Evidence, sample: Counts | Latency) -> bool:
+    if isinstance(sample, Counts):
+        return isinstance(evidence, CountsState)
+    return isinstance(evidence, LatencyState) and well_formed(sample)
+
+
+def _usable(sample: Sample) -> Sample:
+    """Without what is no number: a gauge's such levels, a series in which an arm has none."""
+    if isinstance(sample, Gauge):
+        return Gauge(tuple(filter(isfinite, sample.canary)), tuple(filter(isfinite, sample.stable)))
     if not isinstance(sample, Series):
         return sample
     gone = [
@@ -120,16 +142,15 @@ def warming(config: JudgeConfig, state: JudgeState, at: float) -> bool:
     return state.raised is not None and at < state.raised + config.warmup_s - 1e-6
 
 
-def _traffic(setting: Setting, state: MetricState, t: float, n_c: int, n_s: int) -> MetricState:
-    busy, due = state.busy, state.due
-    share = min(0.99, max(0.01, setting.weight / 100))
-    if n_c > 0 and (n_s > 0 or setting.weight >= 100):
-        busy, due = t, (0.0, 0.0)
-    else:
-        due = (due[0] + n_s * share / (1 - share), due[1] + n_c * (1 - share) / share)
-    if busy is None:
-        busy = t
-    return structs.replace(state, heard=t, busy=busy, due=due, trouble="", arm="")
+def _traffic(state: MetricState, look: Look, sample: Counts | Latency) -> MetricState:
+    canary, stable = owed.requests(sample)
+    share = min(0.99, max(0.01, look.weight / 100))
+    due = (
+        0.0 if canary else state.due[0] - stable * log1p(-share),
+        0.0 if stable or look.weight >= 100 else state.due[1] - canary * log(share),
+    )
+    busy = look.t if state.busy is None or owed.whole(sample, look.weight) else state.busy
+    return structs.replace(state, heard=look.t, busy=busy, due=due, trouble="", arm="")
 
 
 def _counts(setting: Setting, state: CountsState, sample: Counts, *, down: bool) -> CountsState:
@@ -320,6 +341,7 @@ def _plus(a: Arm, b: Arm) -> Arm:
     return a[0] + b[0], a[1] + b[1]
 
 
-def _well_formed(sample: Latency) -> bool:
+def well_formed(sample: Latency) -> bool:
+    """Whether there are buckets, and as many counts as they ask for."""
     size = len(sample.bounds) + 1
     return bool(sample.bounds) and len(sample.canary) == len(sample.stable) == size

@@ -67,7 +67,8 @@ def judge(
         peak=max(state.peak, e),
         certain=state.certain or _certain(config, state, e, lead),
     )
-    return state, concluded(config, state, look)
+    verdict = concluded(config, state, look)
+    return structs.replace(state, passed=verdict.word == "PASS"), verdict
 
 
 def _certain(config: JudgeConfig, state: JudgeState, e: float, lead: int) -> bool:

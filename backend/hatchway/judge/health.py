@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import log, sqrt
 
 from hatchway.core.plan import MetricSpec
 
@@ -21,6 +21,7 @@ from .state import (
 )
 
 STREAK = 3  # looks in a row beyond a limit before a gauge counts as out
+MISSED = 8.0  # an arm that had no request where there is one chance in 3,000 of it has no traffic
 ENOUGH = 30  # recent requests of an arm before its level is known
 
 
@@ -117,10 +118,12 @@ def trouble(
         return None
     quiet = look.t - metric.busy
     due_canary, due_stable = metric.due
-    if quiet >= config.blind_after_s and due_canary >= 8:
+    if quiet >= config.blind_after_s and due_canary >= MISSED:
         return f"zero traffic on canary, {due_canary:.0f} requests were due", quiet
-    if quiet >= config.blind_after_s and due_stable >= 8:
-        return f"zero traffic on stable, {due_stable:.0f} requests were due", quiet
+    if quiet >= config.blind_after_s and due_stable >= MISSED:
+        share = min(0.99, max(0.01, look.weight / 100))
+        requests = due_stable / -log(share) * (1 - share) / share
+        return f"zero traffic on stable, {requests:.0f} requests were due", quiet
     if quiet >= config.quiet_after_s and max(metric.due) < 1:
         return "zero traffic", quiet
     return None

@@ -13,6 +13,7 @@ from .counts import Arm
 from .flapping import Swings
 from .gauges import Blocks, restarted
 from .latency import TAILS
+from .look import Counts, Latency
 from .margins import Margins
 from .mismatch import Split
 from .recent import Recent
@@ -120,7 +121,8 @@ class MetricState(Struct, frozen=True, array_like=True):
     """One metric: its evidence and how fresh its data are.
 
     `heard` is the time of the newest data, `busy` of the newest look in which each arm had
-    requests. `due` is how many requests (canary, stable) should have come since, by the weight.
+    requests. `due` is how surely an arm (canary, stable) should have had a request since its last,
+    by the other's and the weight: minus ln of the chance that it had none.
     `ailing`: stable was beyond its limit already before the rollout.
     """
 
@@ -134,6 +136,8 @@ class MetricState(Struct, frozen=True, array_like=True):
     margins: Margins | None = None  # as measured; None: the configured ones
     calibration: Calibration | None = None  # until the rollout begins
     swings: tuple[Swings, Swings] = (Swings(), Swings())  # of canary and of stable
+    owed: Counts | Latency | None = None  # looks that wait for the other arm's requests
+    owed_s: float = 0.0
 
 
 class JudgeState(Struct, frozen=True, array_like=True):
@@ -149,6 +153,7 @@ class JudgeState(Struct, frozen=True, array_like=True):
     certain: bool = False  # once enough for a rollback, on data that were to be trusted
     step_s: float = 0.0  # seconds of data in this step
     split: Split = Split()
+    passed: bool = False  # the word of the look before was PASS
 
 
 def bound(spec: MetricSpec, excludes: float) -> float:
@@ -169,11 +174,13 @@ def raised(state: JudgeState, t: float, weight: int) -> JudgeState:
     the margins are settled by what stable's instances showed before.
     """
     metrics = tuple(
-        msgspec.structs.replace(_settled(metric), evidence=_raised(metric.evidence))
+        msgspec.structs.replace(
+            _settled(metric), evidence=_raised(metric.evidence), owed=None, owed_s=0.0
+        )
         for metric in state.metrics
     )
     return msgspec.structs.replace(
-        state, metrics=metrics, raised=t, weight=weight, step_s=0.0, split=Split()
+        state, metrics=metrics, raised=t, weight=weight, step_s=0.0, split=Split(), passed=False
     )
 
 

@@ -15,7 +15,7 @@ BURST_NATS = 2.5
 """The most one second of data may add. One stall of one process hits many requests at once and is
 one fact, not many; capping an e-value keeps it valid and asks that trouble lasts some seconds."""
 
-TRICKLE = 0.005  # of the reserve put into play each second, besides the releases
+TRICKLE = 0.002  # of the reserve put into play each second, besides the releases
 _TOP = 300.0  # of the logarithm: sums of exponentials must not overflow
 _NOTHING = -1e4
 _DUST = 1e-300  # what is left of a reserve after days: too little to take a logarithm of a part
