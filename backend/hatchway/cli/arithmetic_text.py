@@ -105,9 +105,9 @@ def _bet(bet: Bet) -> Iterator[str]:
             yield f"    k = {s.k} of n = {s.n}; its mean at the edge of H is mu = {s.mean:.4g}"
         yield _row("psi", bet.tilts, "g")
         yield _row("ln e", bet.gains, "+.3f")
-        if bet.before.logs:
-            yield _row("ln before", bet.before.logs, "+.2f")
-        yield _row("ln after", bet.after.logs, "+.2f")
+        if bet.before.parts:
+            yield _row("wealth before", bet.before.parts, ".3g")
+        yield _row("wealth after", bet.after.parts, ".3g")
         yield f"    reserve {bet.before.reserve:.4f} -> {bet.after.reserve:.4f}"
     if not bet.as_judged:
         yield from said("the state that the judge left differs from this account", "    ! ")

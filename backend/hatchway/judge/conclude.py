@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import health, words
+from . import words
 from .bets import warming
 from .expected import expected
-from .joint import joint
+from .joint import Standing
 from .look import Look
 from .mismatch import mismatched
 from .reasons import TOP, reasons
-from .rows import Row, is_healthy, line, row_of
+from .rows import Row, is_healthy, line, row_of, stable_healthy
 from .state import JudgeConfig, JudgeState
 from .verdict import Action, MetricVerdict, Verdict, Word
 
@@ -31,26 +31,32 @@ class Case:
     lead: int  # index of the metric that adds most to it; -1: none is judged by evidence
     healthy: bool | None  # stable itself
     ahead: float | None  # expected seconds to an answer
-
-    @property
-    def judged(self) -> list[Row]:
-        return [row for row in self.rows if row.judged]
+    judged: tuple[Row, ...]
 
     @property
     def worse(self) -> bool:
         return self.e >= self.config.hold_at
 
 
-def concluded(config: JudgeConfig, state: JudgeState, look: Look) -> Verdict:
-    """The verdict for the state after `look`."""
+def concluded(
+    config: JudgeConfig,
+    state: JudgeState,
+    look: Look,
+    standings: tuple[Standing, ...],
+    e: float,
+    lead: int,
+) -> Verdict:
+    """The verdict for the state after `look`: where each metric stands, and all together."""
     rows = tuple(
-        row_of(config, state, spec, metric, look)
-        for spec, metric in zip(config.metrics, state.metrics, strict=True)
+        [
+            row_of(config, state, spec, metric, at, look)
+            for spec, metric, at in zip(config.metrics, state.metrics, standings, strict=True)
+        ]
     )
-    e, lead = joint(config, tuple(row.at for row in rows))
-    healthy = health.stable_healthy(config, state, look)
+    healthy = stable_healthy(rows)
     ahead = expected(config, state, rows, e) if look.weight < 100 else None
-    case = Case(config, state, look, rows, e, lead, healthy, ahead)
+    judged = tuple([row for row in rows if row.judged])
+    case = Case(config, state, look, rows, e, lead, healthy, ahead, judged)
     word, action, headline = next(said for rule in RULES if (said := rule(case)) is not None)
     ahead = ahead if word == "UNSURE" else None
     return Verdict(
@@ -59,14 +65,12 @@ def concluded(config: JudgeConfig, state: JudgeState, look: Look) -> Verdict:
         at=look.t,
         headline=headline,
         why=reasons(state, rows, lead, healthy, ahead),
-        metrics=tuple(_shown(row) for row in rows),
+        metrics=tuple([_shown(row) for row in rows]),
         e=min(e, TOP),
         forecast_s=ahead,
         confidence=_confidence(word, rows, max(e, state.peak) if word == "REGRESS" else e),
         stable_healthy=healthy,
-        blind_for_s=max(
-            (health.blind_for(row.state, state, look) for row in rows if row.judged), default=0.0
-        ),
+        blind_for_s=max([row.unheard_s for row in judged], default=0.0),
     )
 
 

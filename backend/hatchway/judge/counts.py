@@ -67,12 +67,12 @@ def _logs(tilts: tuple[float, ...]) -> tuple[float, ...]:
 
 
 def _stratum(ratio: float, suspect: Arm, other: Arm, *, above: bool) -> Stratum | None:
-    k, events = suspect[1], suspect[1] + other[1]
-    # An order may be counted a moment before its request: never more events than requests.
-    requests, others = max(suspect[0], k), max(other[0], other[1])
-    n = min(events, requests)
-    if suspect[0] <= 0 or other[0] <= 0 or n <= 0:
+    (requests, k), (others, rest) = suspect, other
+    if requests <= 0 or others <= 0 or k + rest <= 0:
         return None
+    # An order may be counted a moment before its request: never more events than requests.
+    events, requests, others = k + rest, max(requests, k), max(others, rest)
+    n = min(events, requests)
     a = ratio - 1.0
     b = others - events + ratio * (events + requests)
     if above:

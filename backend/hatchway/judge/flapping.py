@@ -50,7 +50,9 @@ def swung(
     block = (swings.block[0] + seen[0], swings.block[1] + seen[1])
     filled = swings.block_s + seconds
     if filled < BLOCK_S - 1e-6 or block[0] == 0:
-        return structs.replace(swings, block=block, block_s=min(filled, BLOCK_S))
+        return Swings(
+            block, min(filled, BLOCK_S), swings.usual, swings.bad, swings.doubt, swings.spells
+        )
     spells = tuple(s for s in swings.spells if s[1] == 0 or t - s[0] <= REMEMBERED_S)
     swings = structs.replace(swings, block=(0, 0), block_s=0.0, spells=spells)
     judged = _judged(block, swings.usual if usual is None else usual)

@@ -67,7 +67,7 @@ def judge(
         peak=max(state.peak, e),
         certain=state.certain or _certain(config, state, e, lead),
     )
-    verdict = concluded(config, state, look)
+    verdict = concluded(config, state, look, standings, e, lead)
     return structs.replace(state, passed=verdict.word == "PASS"), verdict
 
 

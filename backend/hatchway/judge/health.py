@@ -25,23 +25,6 @@ MISSED = 8.0  # an arm that had no request where there is one chance in 3,000 of
 ENOUGH = 30  # recent requests of an arm before its level is known
 
 
-def stable_healthy(config: JudgeConfig, state: JudgeState, look: Look) -> bool | None:
-    """Whether stable is within its own hard limits lately; None when that is not known."""
-    known: list[bool] = []
-    unknown = False
-    for spec, metric in zip(config.metrics, state.metrics, strict=True):
-        if spec.shared or (spec.limit is None and spec.kind != "state"):
-            continue
-        over = stable_over(spec, metric) if blind_for(metric, state, look) == 0 else None
-        if over is not None:
-            known.append(not over)
-        elif spec.judged:
-            unknown = True
-    if not all(known):
-        return False
-    return True if known and not unknown else None
-
-
 def stable_over(spec: MetricSpec, metric: MetricState) -> bool | None:
     """Whether stable is beyond the metric's limit, by more than chance; None: not known."""
     match metric.evidence:
@@ -107,10 +90,12 @@ def blind_for(metric: MetricState, state: JudgeState, look: Look) -> float:
 
 
 def trouble(
-    config: JudgeConfig, state: JudgeState, metric: MetricState, look: Look
+    config: JudgeConfig, metric: MetricState, look: Look, age: float
 ) -> tuple[str, float] | None:
-    """Why this metric cannot be judged, in words, and for how long; None when it can."""
-    age = blind_for(metric, state, look)
+    """Why this metric cannot be judged, in words, and for how long; None when it can.
+
+    `age` is how long it has had no data, in seconds.
+    """
     if age >= max(config.blind_after_s, 3 * look.seconds) - 1e-6:
         where = f" on {metric.arm}" if metric.arm else ""
         return f"{metric.trouble or 'no series'}{where}", age

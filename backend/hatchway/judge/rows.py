@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hatchway.core.plan import MetricSpec
 
 from . import flapping, health, level_words, words
-from .joint import Standing, standing
+from .joint import Standing
 from .look import Look
 from .margins import Margins, joined
 from .state import GaugeState, JudgeConfig, JudgeState, MetricState, SeriesState, bound
@@ -25,9 +25,10 @@ class Row:
     trouble: str
     blind_s: float
     over: bool  # the canary is beyond its limit
-    stable_over: bool
+    stable_is_over: bool | None  # None: not known
     margins: Margins
     flaps: str  # which arms come and go, in words; empty: none
+    unheard_s: float  # since its newest data; 0: this look had some
     advised: bool  # a level that is worse by a test that is no bet: a reason to hold, no more
 
     @property
@@ -35,16 +36,25 @@ class Row:
         return self.spec.judged
 
     @property
+    def stable_over(self) -> bool:
+        return self.stable_is_over is True
+
+    @property
     def statistical(self) -> bool:
         return not isinstance(self.state.evidence, GaugeState)
 
 
 def row_of(
-    config: JudgeConfig, state: JudgeState, spec: MetricSpec, metric: MetricState, look: Look
+    config: JudgeConfig,
+    state: JudgeState,
+    spec: MetricSpec,
+    metric: MetricState,
+    at: Standing,
+    look: Look,
 ) -> Row:
     """The row of one metric after `look`."""
-    at = standing(metric.evidence)
-    blind = health.trouble(config, state, metric, look)
+    unheard_s = health.blind_for(metric, state, look)
+    blind = health.trouble(config, metric, look, unheard_s)
     evidence = metric.evidence
     # Chances, unlike bets, cannot be mixed with others: each must be rare enough by itself.
     sure = config.rollback_at if isinstance(evidence, SeriesState) else config.hold_at
@@ -65,10 +75,38 @@ def row_of(
         if metric.heard is None:
             word = "no data"
     trouble, blind_s = blind or ("", 0.0)
-    stable_over = bool(health.stable_over(spec, metric))
+    stable_over = health.stable_over(spec, metric)
     margins = joined(config.floors, metric.margins)
     flaps = _flaps(metric, look.t)
-    return Row(spec, metric, at, word, trouble, blind_s, over, stable_over, margins, flaps, advised)
+    return Row(
+        spec,
+        metric,
+        at,
+        word,
+        trouble,
+        blind_s,
+        over,
+        stable_over,
+        margins,
+        flaps,
+        unheard_s,
+        advised,
+    )
+
+
+def stable_healthy(rows: tuple[Row, ...]) -> bool | None:
+    """Whether stable is within its own hard limits lately; None when that is not known."""
+    known, unknown = [], False
+    for row in rows:
+        if row.spec.shared or (row.spec.limit is None and row.spec.kind != "state"):
+            continue
+        if row.unheard_s == 0 and row.stable_is_over is not None:
+            known.append(not row.stable_is_over)
+        elif row.judged:
+            unknown = True
+    if not all(known):
+        return False
+    return True if known and not unknown else None
 
 
 def _flaps(metric: MetricState, t: float) -> str:

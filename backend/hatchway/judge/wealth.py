@@ -7,7 +7,7 @@ chance that the total ever reaches 1/a is at most a, for any number of looks (Vi
 
 from __future__ import annotations
 
-from math import exp, log, log1p
+from math import exp
 
 from msgspec import Struct, structs
 
@@ -16,19 +16,18 @@ BURST_NATS = 2.5
 one fact, not many; capping an e-value keeps it valid and asks that trouble lasts some seconds."""
 
 TRICKLE = 0.002  # of the reserve put into play each second, besides the releases
-_TOP = 300.0  # of the logarithm: sums of exponentials must not overflow
-_NOTHING = -1e4
-_DUST = 1e-300  # what is left of a reserve after days: too little to take a logarithm of a part
+_TOP = 1e130  # sums and products stay far from what a float can hold
+_MOST_NATS = 700.0  # of one look: e to more than that is no number
 
 
 class Wealth(Struct, frozen=True, array_like=True):
-    """Logarithms of the wealth on each tilt, and the reserve (of 1) that is not in play yet.
+    """The wealth on each tilt, and the reserve (of 1) that is not in play yet.
 
     `due` is the share of the reserve that the next bet puts into play. `now` is the evidence
     against the hypothesis: 1 at the start, large when it looks wrong; `peak` its highest so far.
     """
 
-    logs: tuple[float, ...] = ()
+    parts: tuple[float, ...] = ()
     reserve: float = 1.0
     due: float = 0.5
     now: float = 1.0
@@ -42,15 +41,13 @@ def released(wealth: Wealth, share: float = 0.5) -> Wealth:
 
 def bet(wealth: Wealth, gains: tuple[float, ...], seconds: float) -> Wealth:
     """Wealth after one look; `gains` are ln e of each tilt, `seconds` the length of the look."""
-    cap = BURST_NATS * max(1.0, seconds)
+    cap = min(_MOST_NATS, BURST_NATS * max(1.0, seconds))
     entering = wealth.reserve * (wealth.due or min(0.5, TRICKLE * seconds))
-    start = log(entering / len(gains)) if entering > _DUST else _NOTHING
-    logs = []
+    start = entering / len(gains)
+    parts = []
     now = reserve = wealth.reserve - entering
-    for old, gain in zip(wealth.logs or (_NOTHING,) * len(gains), gains, strict=True):
-        # ln(e^old + e^start), without overflow: this runs for every tilt of every look.
-        level = old + log1p(exp(start - old)) if old > start else start + log1p(exp(old - start))
-        level += gain if gain < cap else cap
-        logs.append(level if level < _TOP else _TOP)
-        now += exp(logs[-1])
-    return Wealth(tuple(logs), reserve, 0.0, now, now if now > wealth.peak else wealth.peak)
+    for old, gain in zip(wealth.parts or (0.0,) * len(gains), gains, strict=True):
+        part = (old + start) * exp(gain if gain < cap else cap)
+        parts.append(part if part < _TOP else _TOP)
+        now += parts[-1]
+    return Wealth(tuple(parts), reserve, 0.0, now, now if now > wealth.peak else wealth.peak)
