@@ -61,6 +61,7 @@ def judge(
     e, lead = joint(config, standings)
     if e >= config.hold_at and not state.held:
         state = healthy_again(state)  # after a fright, PASS needs evidence from after it
+        standings = tuple([standing(metric.evidence) for metric in state.metrics])
     state = structs.replace(
         state,
         held=e >= config.hold_at,
