@@ -7,6 +7,7 @@ from math import log
 from .counts import Arm
 
 START = 1.5  # nats that a mixture loses to the tilt that turns out best
+ENOUGH = 20  # requests of each arm before the traffic's share is as seen
 TOO_LONG = 7 * 24 * 3600.0
 
 
@@ -19,24 +20,29 @@ def seconds_to(
     threshold: float,
     now: float,
     phi: float,
+    planned: float,
 ) -> float | None:
     """Expected seconds until evidence against odds `ratio` reaches `threshold`; None: never.
 
     `suspect` and `other` are (requests, events) seen in `seconds`; `now` is the evidence so far.
+    `planned` is the suspect's share of the traffic by the weight, for while little was seen.
     Each event falls to the suspect with a share that the traffic and the ratio fix, so evidence
     grows with the relative entropy between the observed share and the one at `ratio`.
     """
-    if seconds <= 0 or suspect[0] <= 0 or other[0] <= 0:
+    requests = suspect[0] + other[0]
+    if seconds <= 0 or requests <= 0:
         return None
     events = suspect[1] + other[1] + 0.5
-    traffic = suspect[0] / (suspect[0] + other[0])
+    traffic = suspect[0] / requests if min(suspect[0], other[0]) >= ENOUGH else planned
     expected = ratio * traffic / (1 - traffic + ratio * traffic)
     observed = (suspect[1] + 0.5 * traffic) / events
-    speed = events / seconds * _relative_entropy(observed, expected) / phi
     missing = max(0.0, log(threshold) + START - log(max(now, 0.2)))
-    if speed * TOO_LONG <= missing:
-        return None
-    return missing / speed
+    # What was seen may lie just where nothing can be told; then as if both arms were alike.
+    for share in (observed, traffic):
+        speed = events / seconds * _relative_entropy(share, expected) / phi
+        if speed * TOO_LONG > missing:
+            return missing / speed
+    return None
 
 
 def _relative_entropy(a: float, b: float) -> float:

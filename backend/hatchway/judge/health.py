@@ -109,6 +109,6 @@ def trouble(
         share = min(0.99, max(0.01, look.weight / 100))
         requests = due_stable / -log(share) * (1 - share) / share
         return f"zero traffic on stable, {requests:.0f} requests were due", quiet
-    if quiet >= config.quiet_after_s and max(metric.due) < 1:
+    if quiet >= config.quiet_after_s and max(metric.due) == 0:
         return "zero traffic", quiet
     return None

@@ -7,6 +7,7 @@ When a merged look is whole depends on the requests only, never on how they ende
 
 from __future__ import annotations
 
+from .counts import Arm
 from .look import Counts, Latency
 
 MOST_S = 30.0
@@ -35,9 +36,9 @@ def merged(owed: Pair | None, sample: Pair) -> Pair:
             parts = dict(owed.parts)
             for label, (canary, stable) in sample.parts.items():
                 known = parts.get(label, ((0, 0), (0, 0)))
-                parts[label] = (_plus(known[0], canary), _plus(known[1], stable))
+                parts[label] = (plus(known[0], canary), plus(known[1], stable))
             return Counts(
-                _plus(owed.canary, sample.canary), _plus(owed.stable, sample.stable), parts=parts
+                plus(owed.canary, sample.canary), plus(owed.stable, sample.stable), parts=parts
             )
         case Latency(), Latency() if owed.bounds == sample.bounds:
             return Latency(
@@ -48,5 +49,6 @@ def merged(owed: Pair | None, sample: Pair) -> Pair:
     return sample
 
 
-def _plus(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
+def plus(a: Arm, b: Arm) -> Arm:
+    """Requests and events of two looks."""
     return a[0] + b[0], a[1] + b[1]
