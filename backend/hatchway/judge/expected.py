@@ -9,7 +9,6 @@ from .owed import plus
 from .rows import Row, is_healthy
 from .state import GaugeState, JudgeConfig, JudgeState, SeriesState, bound
 
-
 LEANING = 3.0  # evidence from which on an answer is expected to be a regression
 
 
