@@ -9,7 +9,7 @@ WORKERS := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); \
 # An environment knows its own place: it is of no use after the directory was moved.
 STALE := $(shell [ "$$(cat .venv/.ready 2>/dev/null)" = "$$(pwd)" ] && [ -x $(PY) ] || echo stale)
 
-.PHONY: help demo test setup lint format pyz check-pyz screenshots bench bench-judge lock clean $(STALE)
+.PHONY: help demo test setup lint format pyz check-pyz screenshots bench bench-judge bench-long lock clean $(STALE)
 .DEFAULT_GOAL := help
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo 'make check-pyz     that file, and an installation as pipx does it, do work'
 	@echo 'make screenshots   screenshots/ anew from the running demo'
 	@echo 'make bench         benchmarks, each with its figure and its bar'
+	@echo 'make bench-long    every fault beside the theory, and releases with nothing wrong (40 min)'
 	@echo 'make bench-judge   the judge beside other rules on the same simulated rollouts; its goals'
 	@echo 'make lock          requirements*.txt anew from pyproject.toml (needs uv)'
 	@echo 'make clean         remove everything that make made'
@@ -68,11 +69,17 @@ check-pyz: hatchway.pyz
 screenshots: setup
 	@$(PY) tests/system/screenshots.py $(ARGS)
 
+bench-long: setup
+	@for file in $(LONG); do echo "== $$file"; $(PY) $$file $(ARGS) || exit 1; done
+
 bench-judge: setup .venv/.science
 	@$(PY) tests/bench/judge/run.py $(ARGS)
 
+# Half an hour of releases with nothing wrong, and every fault three times.
+LONG := tests/bench/bench_no_fault.py tests/bench/bench_faults.py
+
 bench: setup
-	@for file in tests/bench/bench_*.py; do \
+	@for file in $(filter-out $(LONG),$(wildcard tests/bench/bench_*.py)); do \
 	  echo "== $$file"; $(PY) $$file $(ARGS) || exit 1; \
 	done
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import structs
+
 from hatchway.core.plan import EndpointSpec, MetricSpec, SeriesRef, ServiceSpec, TargetSpec
 from hatchway.judge.look import Counts, Look, Missing
+from hatchway.metrics.exposition import wanted
 from hatchway.metrics.port import Page, Scrape
 from hatchway.metrics.window import MOST_PARTS, SAME, Window, before, look
 
@@ -156,3 +159,24 @@ def test_an_instance_that_is_gone_is_forgotten_and_one_that_comes_back_starts_an
     assert set(window.base["app"]) == {"s1", "c"}
     _, seen = look(counting(), window, Scrape(2.0, pages(one, numbers("stable", "s2", n=900))), 5)
     assert seen.samples["n"] == Counts((0, 0), (0, 0))
+
+
+def test_series_that_are_counted_together_add_up() -> None:
+    """A proxy's own answers are in no server's responses: without them a hung arm has no errors."""
+    own = SeriesRef("own_total")
+    service = counting()
+    spec = structs.replace(
+        service.metrics[0],
+        total=SeriesRef("n_total", {}, (own,)),
+        events=SeriesRef("bad_total", {}, (own,)),
+    )
+    service = structs.replace(service, metrics=(spec,))
+    assert wanted(service.metrics).counters == {"n_total", "bad_total", "own_total"}
+    window = Window()
+    for at, n in ((0.0, 0), (1.0, 1)):
+        pages = tuple(
+            numbers(arm, url, n=100 + 10 * n, bad=n, own=5 + 3 * n)
+            for arm, url in (("stable", "s"), ("canary", "c"))
+        )
+        window, seen = look(service, window, Scrape(at, pages), 50)
+    assert seen.samples["n"] == Counts((13, 4), (13, 4))

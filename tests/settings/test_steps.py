@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hatchway.core.plan import CanaryStage, CanaryStep
-from hatchway.settings import load_pipeline
+from hatchway.settings import ConfigError, load_pipeline
 
 Edit = Callable[[str, str, str], int]
 SHOP = "pipelines/shop.yaml"
@@ -41,3 +41,15 @@ def test_what_is_written_is_what_is_read(
         edit(SHOP, OLD, written)
     step = last_step(home)
     assert (step.advance, step.on_unsure, step.extends, step.at_most_s) == options
+
+
+def test_a_canary_that_nobody_could_approve_is_a_mistake(tmp_path: Path) -> None:
+    page = tmp_path / "alone.yaml"
+    page.write_text(
+        "pipeline: alone\nservice: shop\nenvironment: prod\nstages:\n"
+        "  - {name: canary, kind: canary, steps: [{weight: 100, hold_back: 5, monitor: 1m}]}\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_pipeline(page)
+    (trouble,) = caught.value.troubles
+    assert "nobody could approve its first share" in str(trouble)

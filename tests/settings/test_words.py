@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hatchway.core.plan import SeriesRef
-from hatchway.settings.words import NotUnderstood, duration_words, seconds, series
+from hatchway.settings.words import NotUnderstood, duration_words, seconds, series, series_sum
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,16 @@ def test_any_text_is_a_duration_or_is_refused(text: str) -> None:
 )
 def test_series_are_a_name_and_labels(text: str, ref: SeriesRef) -> None:
     assert series(text) == ref
+
+
+def test_series_with_a_plus_between_them_are_counted_together() -> None:
+    found = series_sum('a_total{code="5xx"} + b_total + c{x="y + z"}')
+    others = (SeriesRef("b_total"), SeriesRef("c", {"x": "y + z"}))
+    assert found == SeriesRef("a_total", {"code": "5xx"}, others)
+    assert series_sum("up") == series("up")
+    for text in ("a +", "a + 1", "a+b", "a + b - c"):
+        with pytest.raises(NotUnderstood):
+            series_sum(text)
 
 
 @pytest.mark.parametrize(

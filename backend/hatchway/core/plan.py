@@ -89,10 +89,14 @@ class PipelinePlan(Struct, frozen=True):
 
 
 class SeriesRef(Struct, frozen=True):
-    """A series at an endpoint: metric name and label values that must match (a tuple: any of)."""
+    """A series at an endpoint: metric name and label values that must match (a tuple: any of).
+
+    `plus` are others that are counted with it, such as answers that a proxy gives by itself.
+    """
 
     name: str
     labels: dict[str, str | tuple[str, ...]] = {}
+    plus: tuple[SeriesRef, ...] = ()
 
 
 class MetricSpec(Struct, frozen=True, kw_only=True):

@@ -33,13 +33,13 @@ class Wanted(Struct, frozen=True):
 
 def wanted(specs: Iterable[MetricSpec]) -> Wanted:
     """The names of all series that some metric reads."""
-    counters, gauges = set(), set()
+    counters: set[str] = set()
+    gauges: set[str] = set()
     for spec in specs:
         match spec.kind:
             case "counts":
-                counters.add(spec.total.name)
-                if spec.events is not None:
-                    counters.add(spec.events.name)
+                for ref in filter(None, (spec.total, spec.events)):
+                    counters.update(part.name for part in (ref, *ref.plus))
             case "latency":
                 counters.add(f"{spec.total.name}_bucket")
             case "gauge" | "state":

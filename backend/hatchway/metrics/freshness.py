@@ -95,7 +95,8 @@ def said(endpoint: EndpointSpec, freshness: Freshness, bound_s: float) -> tuple[
     if not freshness.marked:
         sentences.append(
             f'its up does not have the label "{endpoint.arm_label}": give it to the targets, so '
-            "that an arm whose instance hangs is known at once"
+            "that an arm whose instance hangs is known at once (not where one exporter, such as "
+            "HAProxy's, speaks for both arms)"
         )
     return tuple(sentences)
 

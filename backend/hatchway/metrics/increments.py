@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from msgspec import Struct
 
@@ -62,7 +62,8 @@ class Source:
         labels = dict(ref.labels)
         if self._labels.get(endpoint):
             labels[self._labels[endpoint]] = self._values[endpoint][arm]
-        return SeriesRef(name or ref.name, labels)
+        plus = tuple(self.narrowed(other, endpoint, arm) for other in ref.plus)
+        return SeriesRef(name or ref.name, labels, plus)
 
     def increment(
         self, spec: MetricSpec, arm: str, base: Base, pages: Iterable[Page]
@@ -103,9 +104,9 @@ def _why(pages: list[Page]) -> str:
     return f"scrape failed: {why}"
 
 
-def matching(ref: SeriesRef, values: Iterable[SeriesKey]) -> list[SeriesKey]:
+def matching(ref: SeriesRef, values: Collection[SeriesKey]) -> list[SeriesKey]:
     """The series that a reference means: its name, and every label that it names."""
-    found = []
+    found = [key for other in ref.plus for key in matching(other, values)]
     for key in values:
         if key[0] != ref.name:
             continue

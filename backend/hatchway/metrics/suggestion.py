@@ -147,6 +147,7 @@ def _series(ref: SeriesRef) -> str:
         else:
             labels.append(f'{name}=~"{"|".join(value)}"')
     text = f"{ref.name}{{{','.join(labels)}}}" if labels else ref.name
+    text = " + ".join([text, *map(_series, ref.plus)])
     plain = ": " not in text and " #" not in text and not text.startswith((":", "-"))
     return text if plain else "'" + text.replace("'", "''") + "'"
 

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from hatchway.core.plan import SeriesRef
 from hatchway.settings.document import Entry, Items, Node, Page, Scalar, Table
 from hatchway.settings.errors import nearest, quoted, unknown
-from hatchway.settings.words import NotUnderstood, duration_words, seconds, series
+from hatchway.settings.words import NotUnderstood, duration_words, seconds, series, series_sum
 
 T = TypeVar("T")
 
@@ -208,6 +208,12 @@ class Fields:
         """A required series reference."""
         return self.take(
             key, REQUIRED, SeriesRef(""), "metric_name", lambda text, _: series(text.strip())
+        )
+
+    def series_sum(self, key: str) -> SeriesRef:
+        """A required reference to one series, or to several that are counted together."""
+        return self.take(
+            key, REQUIRED, SeriesRef(""), "metric_name", lambda text, _: series_sum(text.strip())
         )
 
     def items(

@@ -201,7 +201,7 @@ def _metric(page: Page, name: str, node: Node, endpoints: tuple[EndpointSpec, ..
         unit=fields.text("unit", "", example="ms"),
         kind=cast(MetricKind, kind),
         source=source,
-        total=SeriesRef("") if kind == "series" else fields.series("total"),
+        total=_total(fields, kind),
         events=_events(fields, kind),
         query=_query(fields, kind),
         by=_by(fields, kind),
@@ -265,9 +265,19 @@ def _by(fields: Fields, kind: str) -> str:
     return fields.take("by", "", "", "path", lambda text, _: label_name(text))
 
 
+def _total(fields: Fields, kind: str) -> SeriesRef:
+    match kind:
+        case "series":
+            return SeriesRef("")
+        case "counts":
+            return fields.series_sum("total")
+        case _:
+            return fields.series("total")
+
+
 def _events(fields: Fields, kind: str) -> SeriesRef | None:
     if kind == "counts":
-        return fields.series("events")
+        return fields.series_sum("events")
     if fields.has("events") and kind not in {"", "series"}:
         fields.report("events", f'"events" belongs to kind: counts, not to {kind}', "no events")
     return None

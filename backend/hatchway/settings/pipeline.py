@@ -53,6 +53,14 @@ def pipeline_of(page: Page) -> PipelinePlan:
                 page.report(node, f"two stages are named {quoted(stage.name)}", "another name")
             if isinstance(stage, CanaryStage) and any(isinstance(s, CanaryStage) for s in stages):
                 page.report(node, "a second canary stage", "one canary stage with more steps")
+            if isinstance(stage, CanaryStage) and not any(
+                isinstance(s, ReleaseStage) for s in stages
+            ):
+                page.report(
+                    node,
+                    "no release stage comes before the canary: nobody could approve its first share",
+                    "- {name: release, kind: release} before it",
+                )
             stages.append(stage)
     digest = sha256(page.data).hexdigest()
     return PipelinePlan(name, service, environment, tuple(stages), digest)

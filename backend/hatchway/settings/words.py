@@ -60,6 +60,7 @@ def duration_words(value: float) -> str:
 _NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _LABEL = re.compile(r'\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!=|!~|=)\s*"((?:[^"\\\n]|\\["\\n])*)"\s*')
 _ESCAPE = re.compile(r"\\(.)")
+_PLUS = re.compile(r"""\s\+\s(?=(?:[^"]*"[^"]*")*[^"]*$)""")  # not within a label's value
 _EXAMPLE = 'name{label="value",other=~"a|b"}'
 
 
@@ -77,6 +78,12 @@ def series(text: str) -> SeriesRef:
     if rest[0] != "{" or rest[-1] != "}" or len(rest) < 2:
         raise NotUnderstood("after the metric's name only {labels} may follow", _EXAMPLE)
     return SeriesRef(match[0], _labels(rest[1:-1]))
+
+
+def series_sum(text: str) -> SeriesRef:
+    """One series, or several with " + " between them that are counted together."""
+    first, *others = (series(part.strip()) for part in _PLUS.split(text))
+    return SeriesRef(first.name, first.labels, tuple(others))
 
 
 def _labels(text: str) -> dict[str, str | tuple[str, ...]]:
