@@ -11,7 +11,7 @@ move from one field into the next; JSON would need one canonical spelling of eve
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
 from msgspec import Struct
@@ -24,6 +24,9 @@ _FIXED = struct.Struct(">qqqdqQQQQQQ")
 
 Head = tuple[int, str]
 """(seq, hash) of a record; (0, GENESIS) before the first."""
+
+Row = tuple[int, str, int, str, str, int, float, int, str, bytes, str, str]
+"""A record as the values of its fields, in their order."""
 
 START: Head = (0, GENESIS)
 
@@ -95,14 +98,14 @@ def seal(draft: Draft, *, seq: int, version: int, at: float, prev: str) -> Recor
 class Verifier:
     """Checks records one by one as they stream past; keeps one number for each stream.
 
-    `start` is the head that the first record must follow. `expect` is a head known from elsewhere
-    (a checkpoint): a chain alone cannot tell that its tail was cut off or rewritten, this can.
+    `start` is the head that the first record must follow. `expect` are heads known from elsewhere
+    (checkpoints): a chain alone cannot tell that its tail was cut off or rewritten, these can.
     """
 
-    def __init__(self, start: Head = START, expect: Head | None = None) -> None:
+    def __init__(self, start: Head = START, expect: Head | Mapping[int, str] | None = None) -> None:
         self._from_the_beginning = start == START
         self._seq, self._hash = start
-        self._expect = expect
+        self._expect = dict([expect] if isinstance(expect, tuple) else expect or {})
         self._count = 0
         self._versions: dict[str, int] = {}
 
@@ -134,7 +137,7 @@ class Verifier:
                 f"it is version {record.version} of {record.stream!r}, but {version + 1} is next",
                 "it was not written by Hatchway",
             )
-        if self._expect is not None and due == self._expect[0] and right != self._expect[1]:
+        if self._expect.get(due, right) != right:
             return Broken(
                 due,
                 "its hash is not the expected one",
@@ -146,28 +149,121 @@ class Verifier:
         self._count += 1
         return None
 
+    def check_rows(self, rows: Sequence[Row]) -> Broken | None:
+        """The next records, several times quicker than one by one with `check`.
+
+        Whatever is not plainly right is left to `check`, which says what is wrong with it.
+        """
+        seq, prev, versions, expect = self._seq, self._hash, self._versions, self._expect
+        first = 0 if self._from_the_beginning else None
+        good = 0
+        pack, join, tag, hashed = _FIXED.pack, b"".join, _TAG, sha256
+        try:
+            for row in rows:
+                (
+                    number,
+                    stream,
+                    version,
+                    kind,
+                    actor,
+                    epoch,
+                    at,
+                    cause,
+                    idem,
+                    payload,
+                    before,
+                    said,
+                ) = row
+                a, b, c, d, e = (
+                    stream.encode(),
+                    kind.encode(),
+                    actor.encode(),
+                    idem.encode(),
+                    before.encode(),
+                )
+                fixed = pack(
+                    *(number, version, epoch, at, cause),
+                    *(len(a), len(b), len(c), len(d), len(payload), len(e)),
+                )
+                right = hashed(join((tag, fixed, a, b, c, d, payload, e))).hexdigest()
+                last = versions.get(stream, first)
+                if (
+                    said != right
+                    or before != prev
+                    or number != seq + 1
+                    or (version - 1 != last and last is not None)
+                    or (number in expect and expect[number] != right)
+                ):
+                    break
+                versions[stream] = version
+                seq, prev = number, right
+                good += 1
+        except (struct.error, AttributeError, TypeError, UnicodeEncodeError):
+            pass  # `check` words it
+        self._seq, self._hash = seq, prev
+        self._count += good
+        for row in rows[good:]:
+            broken = self.check(to_record(row))
+            if broken is not None:
+                return broken
+        return None
+
     def finish(self) -> Verified | Broken:
         """After the last record."""
-        if self._expect is not None and self._seq < self._expect[0]:
+        last = max(self._expect, default=0)
+        if self._seq < last:
             return Broken(
                 self._seq + 1,
-                f"the journal ends at {self._seq}, but {self._expect[0]} was expected",
+                f"the journal ends at {self._seq}, but {last} was expected",
                 "the newest records were cut off, or an older copy was put in place",
             )
         return Verified(self._count, self._seq, self._hash)
 
 
 def verify(
-    records: Iterable[Record], start: Head = START, expect: Head | None = None
+    records: Iterable[Record],
+    start: Head = START,
+    expect: Head | Mapping[int, str] | None = None,
 ) -> Verified | Broken:
     """Check a whole chain, streaming; names the first bad record. See `Verifier`.
 
     Raises Damaged when `records` does for the whole of the file.
     """
     verifier = Verifier(start, expect)
+    return _checked(verifier, (verifier.check(record) for record in records))
+
+
+def verify_rows(
+    batches: Iterable[Sequence[Row]],
+    start: Head = START,
+    expect: Head | Mapping[int, str] | None = None,
+) -> Verified | Broken:
+    """`verify` for records as tuples, many at a time: for journals of millions."""
+    verifier = Verifier(start, expect)
+    return _checked(verifier, (verifier.check_rows(rows) for rows in batches))
+
+
+def to_record(row: Row) -> Record:
+    """A row as a record."""
+    return Record(
+        seq=row[0],
+        stream=row[1],
+        version=row[2],
+        kind=row[3],
+        actor=row[4],
+        epoch=row[5],
+        at=row[6],
+        cause=row[7],
+        idem=row[8],
+        payload=row[9],
+        prev=row[10],
+        hash=row[11],
+    )
+
+
+def _checked(verifier: Verifier, steps: Iterable[Broken | None]) -> Verified | Broken:
     try:
-        for record in records:
-            broken = verifier.check(record)
+        for broken in steps:
             if broken is not None:
                 return broken
     except Damaged as e:

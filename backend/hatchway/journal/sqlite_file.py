@@ -12,12 +12,14 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from hatchway.journal.chain import START, Head, digest
+from hatchway.journal.chain import START, Head, Row, digest, to_record
 from hatchway.journal.port import Damaged, JournalError, Record, Unwritable
 
 APPLICATION_ID = 0x48575931  # "HWY1" in the file's header: this file is a Hatchway journal
 BUSY_S = 1.5
 """How long SQLite waits for somebody else's lock."""
+
+_BATCH = 100  # rows a scan gives at once: few, since an event may have megabytes
 
 _SCHEMA = """
 CREATE TABLE event (
@@ -52,8 +54,6 @@ COLUMNS = "seq, stream, version, kind, actor, epoch, at, cause, idem, payload, p
 INSERT = f"INSERT INTO event ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constant
 _SELECT = f"SELECT {COLUMNS} FROM event"  # noqa: S608 - constant
 
-Row = tuple[int, str, int, str, str, int, float, int, str, bytes, str, str]
-
 
 def to_row(r: Record) -> Row:
     """A record as the values of `INSERT`."""
@@ -70,24 +70,6 @@ def to_row(r: Record) -> Row:
         r.payload,
         r.prev,
         r.hash,
-    )
-
-
-def to_record(row: Row) -> Record:
-    """A row of `COLUMNS` as a record."""
-    return Record(
-        seq=row[0],
-        stream=row[1],
-        version=row[2],
-        kind=row[3],
-        actor=row[4],
-        epoch=row[5],
-        at=row[6],
-        cause=row[7],
-        idem=row[8],
-        payload=row[9],
-        prev=row[10],
-        hash=row[11],
     )
 
 
@@ -197,16 +179,29 @@ def page(conn: sqlite3.Connection, path: Path, after: int, count: int) -> list[R
 
 def scan(path: Path, after: int = 0) -> Iterator[Record]:
     """All records after `after`, from one consistent moment. Raises Damaged or JournalError."""
+    for rows in scan_rows(path, after):
+        yield from map(to_record, rows)
+
+
+def scan_rows(path: Path, after: int = 0) -> Iterator[list[Row]]:
+    """`scan` as tuples, many at a time: records need not become objects to be verified."""
     last = after
     with closing(open_reader(path)) as conn:
+        rows: list[Row] = []
         try:
             if not _has_tables(conn):
                 return
             for row in conn.execute(f"{_SELECT} WHERE seq > ? ORDER BY seq", (after,)):
-                yield to_record(row)
+                rows.append(row)
                 last += 1
+                if len(rows) == _BATCH:
+                    yield rows
+                    rows = []
         except sqlite3.Error as e:
+            if rows:
+                yield rows  # what stands before the place that cannot be read
             raise _unreadable(e, path, last + 1) from e
+        yield rows
 
 
 def last_records(path: Path, count: int) -> list[Record]:
@@ -234,6 +229,8 @@ def _identify(conn: sqlite3.Connection, path: Path) -> None:
     if mark == APPLICATION_ID:
         return
     if mark or conn.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
+        if conn.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,):
+            return  # another process made its tables between the two looks
         raise Damaged(
             f"{path} is an SQLite database, but not a Hatchway journal. Nothing is written to it: "
             "move it away or choose another state directory."
