@@ -32,7 +32,8 @@ WEIGHTS = {"errors": 4.0, "latency": 3.0, "orders": 2.0}  # as shipped
 
 @dataclass(frozen=True)
 class Way:
-    """How the judge is run: a look every `look_s`; calibrated from the instances or not.
+    """How the judge is run: a look every `look_s`; calibrated from the instances, or as shipped
+    on a stable of one instance, which tells only how its events clump in time.
 
     `warm` False leaves the warm-up out: to see the rule by itself, as the other rules are.
     """
@@ -76,9 +77,8 @@ def said(draws: Draws, way: Way) -> Said:
     spent = 0.0
     for row in range(draws.rollouts):
         state = new(config)
-        if way.calibrated:
-            for look in _looks_before(draws, row):
-                state = before(config, state, look)
+        for look in _looks_before(draws, row, one_by_one=way.calibrated):
+            state = before(config, state, look)
         looks = _looks(draws, row, way.look_s)
         rolled = held = passed = np.inf
         began = time.process_time()
@@ -152,8 +152,8 @@ def _looks(draws: Draws, row: int, look_s: int) -> list[Look]:
     return looks
 
 
-def _looks_before(draws: Draws, row: int) -> list[Look]:
-    """Looks at stable alone, with its instances one by one."""
+def _looks_before(draws: Draws, row: int, *, one_by_one: bool) -> list[Look]:
+    """Looks at stable alone: with its instances one by one, or as if it were a single one."""
     world, step = draws.world, BEFORE_LOOK_S
     names = [f"pod-{i:02}" for i in range(world.pods)]
     requests = _sums(draws.pods_n[row], step)
@@ -164,10 +164,12 @@ def _looks_before(draws: Draws, row: int) -> list[Look]:
         samples: dict[str, Counts | Latency] = {}
         for name, found in events.items():
             pods = dict(zip(names, zip(requests[i], found[i], strict=True), strict=True))
+            pods = pods if one_by_one else {}
             samples[name] = Counts((0, 0), (sum(requests[i]), sum(found[i])), pods)
         if latency is not None:
             at_pods = {name: tuple(x) for name, x in zip(names, latency[i], strict=True)}
             whole = tuple(map(sum, zip(*latency[i], strict=True)))
+            at_pods = at_pods if one_by_one else {}
             samples["latency"] = Latency(world.bounds, (0,) * len(whole), whole, at_pods)
         t = float((i + 1) * step - world.before_s)
         looks.append(Look(t=t, seconds=float(step), weight=0, samples=samples))  # type: ignore[arg-type]
