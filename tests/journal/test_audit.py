@@ -85,7 +85,7 @@ async def test_a_live_journal_is_verified_while_it_is_written(tmp_path, draft):
 
 @pytest.mark.parametrize("verb", ["verify", "tail"])
 def test_no_journal_is_a_plain_error(tmp_path, capsys, verb):
-    assert audit.main([verb, "--dir", str(tmp_path)]) == 1
+    assert audit.main([verb, "--dir", str(tmp_path)]) == 2
     assert "no journal at" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [], "looking creates nothing"
 

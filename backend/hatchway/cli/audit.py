@@ -5,86 +5,90 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from hatchway.cli.where import find
-from hatchway.journal.chain import Broken, Head, verify
-from hatchway.journal.port import JournalError, Record
-from hatchway.journal.sqlite_file import last_records, scan
+from hatchway.journal.chain import Head
+from hatchway.journal.checkpoint import CheckpointError
+from hatchway.journal.port import Damaged, JournalError, Record
+from hatchway.journal.sqlite_file import last_records
 from hatchway.runners.visible import visible
 
 _PAYLOAD_WIDTH = 160  # characters of a payload that `tail` shows on a line
 
 
+_STATUS = """\
+exit status: 0 fine, 1 the journal is broken or damaged, 2 it could not be looked at (no such
+file, a checkpoint that cannot be used, misuse)."""
+
+
 def main(argv: list[str]) -> int:
-    """Run `hatchway audit ...`; the exit status: 0 fine, 1 broken or unreadable, 2 misuse."""
+    """Run `hatchway audit ...`; the exit status: 0 fine, 1 broken, 2 could not be looked at."""
     options = _parser().parse_args(argv)
-    run: Callable[[argparse.Namespace, Path], int] = options.run
     journal = Path(find(options.dir)) / "journal.db"
     try:
-        return run(options, journal)
-    except JournalError as e:
+        status: int = getattr(import_module(options.module), options.call)(options, journal)
+        return status
+    except (JournalError, CheckpointError) as e:
         if options.json:
             print(json.dumps({"ok": False, "why": str(e)}))
         else:
             print(f"hatchway audit: {visible(str(e))}", file=sys.stderr)
-        return 1
+        return 1 if isinstance(e, Damaged) else 2
     except BrokenPipeError:  # `| head` has seen enough
         sys.stderr.close()
         return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="hatchway audit", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="hatchway audit",
+        description=__doc__,
+        epilog=_STATUS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     verbs = parser.add_subparsers(required=True, metavar="verb")
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--dir", help="the state directory (default: $HATCHWAY_DIR, the demo's)")
     shared.add_argument("--json", action="store_true", help="print JSON instead of words")
 
-    check = verbs.add_parser("verify", parents=[shared], help="check the chain, name a bad record")
-    check.add_argument(
-        "--expect",
-        type=_head,
-        metavar="SEQ:HASH",
-        help="a record that must be there: finds a tail that was cut off",
-    )
-    check.set_defaults(run=_verify)
+    def verb(name: str, call: str, help_: str, module: str = "") -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, parents=[shared], help=help_, description=help_)
+        added.set_defaults(module=f"hatchway.cli.audit{module}", call=call)
+        return added
 
-    tail = verbs.add_parser("tail", parents=[shared], help="print the newest records")
+    _verify_options(verb("verify", "verify", "check the chain, name a bad record", "_verify"))
+    note = verb("checkpoint", "checkpoint", "note the head, to be kept elsewhere", "_verify")
+    note.add_argument("--to", metavar="FILE", help="add it to this file (default: print it)")
+    note.add_argument("--sign", metavar="KEY", help="sign it with this SSH key (ssh-keygen -Y)")
+    tail = verb("tail", "tail", "print the newest records")
     tail.add_argument("-n", type=_positive, default=20, help="how many (default 20)")
-    tail.set_defaults(run=_tail)
     return parser
 
 
-def _verify(options: argparse.Namespace, journal: Path) -> int:
-    found = verify(scan(journal), expect=options.expect)
-    if isinstance(found, Broken):
-        if options.json:
-            print(
-                json.dumps({"ok": False, "seq": found.seq, "why": found.why, "means": found.means})
-            )
-        else:
-            print(f"BROKEN at record {found.seq} of {journal}: {visible(found.why)}.")
-            print(f"What it means: {found.means}.")
-            print(
-                f"What to do: trust only records 1 to {found.seq - 1}; keep this file as evidence "
-                "and compare it with a backup or a checkpoint kept elsewhere."
-            )
-        return 1
-    if options.json:
-        print(json.dumps({"ok": True, "events": found.records, "head": [found.seq, found.hash]}))
-    else:
-        print(f"The journal is whole: {found.records:,} records, each follows from the one before.")
-        print(f"Head {found.seq}:{found.hash}")
-        if options.expect is None:
-            print("(That none was cut off the end is only shown by --expect with an earlier head.)")
-    return 0
+def _verify_options(check: argparse.ArgumentParser) -> None:
+    check.add_argument(
+        "file", nargs="?", metavar="FILE", help="a journal.db or an exported JSON Lines file"
+    )
+    check.add_argument(
+        "--checkpoint", metavar="FILE", help="checkpoints that must be in it: finds a cut tail"
+    )
+    check.add_argument(
+        "--signers", metavar="FILE", help="each checkpoint must be signed by one of these"
+    )
+    check.add_argument(
+        "--expect", type=_head, metavar="SEQ:HASH", help="a record that must be there"
+    )
+    check.add_argument(
+        "--selection", action="store_true", help="the file is an excerpt: gaps are allowed"
+    )
 
 
-def _tail(options: argparse.Namespace, journal: Path) -> int:
+def tail(options: argparse.Namespace, journal: Path) -> int:
+    """Print the newest records."""
     for record in last_records(journal, options.n):
         print(json.dumps(_as_json(record)) if options.json else _as_words(record))
     return 0

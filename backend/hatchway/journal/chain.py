@@ -11,7 +11,7 @@ move from one field into the next; JSON would need one canonical spelling of eve
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 
 from msgspec import Struct
@@ -230,7 +230,48 @@ def verify(
     Raises Damaged when `records` does for the whole of the file.
     """
     verifier = Verifier(start, expect)
-    return _checked(verifier, (verifier.check(record) for record in records))
+    try:
+        for record in records:
+            broken = verifier.check(record)
+            if broken is not None:
+                return broken
+    except Damaged as e:
+        return _damaged(e)
+    return verifier.finish()
+
+
+class Sound:
+    """The records of a source, as far as each follows from the one before; tuples, many at a time.
+
+    `found` says after the last of them how the chain is. See `Verifier`. Raises Damaged when the
+    source does for the whole of the file.
+    """
+
+    def __init__(
+        self,
+        batches: Iterable[Sequence[Row]],
+        start: Head = START,
+        expect: Head | Mapping[int, str] | None = None,
+    ) -> None:
+        self._batches = batches
+        self._due = start[0] + 1
+        self._verifier = Verifier(start, expect)
+        self.found: Verified | Broken = Verified(0, *start)
+
+    def __iter__(self) -> Iterator[Sequence[Row]]:
+        try:
+            for rows in self._batches:
+                broken = self._verifier.check_rows(rows)
+                if broken is not None:
+                    self.found = broken
+                    yield rows[: broken.seq - self._due]
+                    return
+                self._due += len(rows)
+                yield rows
+        except Damaged as e:
+            self.found = _damaged(e)
+            return
+        self.found = self._verifier.finish()
 
 
 def verify_rows(
@@ -239,8 +280,10 @@ def verify_rows(
     expect: Head | Mapping[int, str] | None = None,
 ) -> Verified | Broken:
     """`verify` for records as tuples, many at a time: for journals of millions."""
-    verifier = Verifier(start, expect)
-    return _checked(verifier, (verifier.check_rows(rows) for rows in batches))
+    sound = Sound(batches, start, expect)
+    for _ in sound:
+        pass
+    return sound.found
 
 
 def to_record(row: Row) -> Record:
@@ -261,16 +304,10 @@ def to_record(row: Row) -> Record:
     )
 
 
-def _checked(verifier: Verifier, steps: Iterable[Broken | None]) -> Verified | Broken:
-    try:
-        for broken in steps:
-            if broken is not None:
-                return broken
-    except Damaged as e:
-        if e.seq == 0:
-            raise  # not one record, the whole file
-        return Broken(e.seq, str(e), "the file was edited or is damaged")
-    return verifier.finish()
+def _damaged(e: Damaged) -> Broken:
+    if e.seq == 0:
+        raise e  # not one record, the whole file
+    return Broken(e.seq, str(e), "the file was edited or is damaged")
 
 
 def _out_of_line(due: int, found: object) -> Broken:
