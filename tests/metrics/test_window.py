@@ -105,6 +105,34 @@ def test_a_new_series_only_sets_its_base(watch: Watch, app_page: PageText) -> No
     assert seen.samples["orders"] == Counts((12, 0), (10, 0))
 
 
+def test_the_first_error_of_each_route_on_a_new_canary_is_counted(
+    watch: Watch, app_page: PageText
+) -> None:
+    """A client makes a series with its first error; stable has had all of them for long."""
+
+    def route(number: int, value: int) -> str:
+        return f'http_requests_total{{code="500",route="/{number}"}} {value}\n'
+
+    page = app_page(10)
+    watch.see(stable=app_page(10), canary=page)
+    for number in range(5):
+        page += route(number, 1)
+        seen = watch.see(stable=app_page(10 + number), canary=page)
+        assert isinstance(sample := seen.samples["orders"], Counts)
+        assert sample.canary == (1, 0)
+
+
+def test_series_under_other_labels_than_before_only_set_their_base(
+    watch: Watch, app_page: PageText
+) -> None:
+    """Labels that are changed are no requests: what was there under the old ones is gone."""
+    watch.see(stable=app_page(10), canary=app_page(5))
+    other = app_page(6).replace("http_requests_total{", 'http_requests_total{zone="a",')
+    assert other != app_page(6)
+    seen = watch.see(stable=app_page(20), canary=other)
+    assert seen.samples["orders"] == Counts((0, 0), (10, 0))
+
+
 def test_an_arm_that_cannot_be_read_is_named_with_the_reason(
     watch: Watch, app_page: PageText, edge_page: PageText
 ) -> None:

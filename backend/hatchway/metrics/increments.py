@@ -16,6 +16,9 @@ Pair = tuple[Page, Page]  # an instance then and now
 
 STALE = "stale: the sample times stand still"
 
+FEW = 10.0
+"""So much, or as much as the rest of its metric grew, is believed of a series that is new."""
+
 
 class Increment(Struct, frozen=True):
     """Requests and events, or requests by latency bucket, or levels, since the base.
@@ -146,11 +149,30 @@ def _grown(ref: SeriesRef | None, before: Page, page: Page) -> float:
 
 
 def _delta(before: Page, page: Page, key: SeriesKey) -> float:
-    """A counter that fell was reset: what it shows came since. A new series only sets a base."""
+    """A counter that fell was reset: what it shows came since.
+
+    A new series counts from zero where it was surely born since then, else it only sets a base.
+    """
     old, new = before.values.get(key), page.values[key]
     if old is None:
-        return 0.0
+        return new if _born(before, page, key[0]) else 0.0
     return new - old if new >= old else new
+
+
+def _born(before: Page, page: Page, name: str) -> bool:
+    """Whether the series of a metric that are new on a page began since the page before.
+
+    A client makes an error's series with the first error. A canary has just started: were all its
+    series to begin with a base, the first error of each route would be lost, and on stable none.
+    Where series went away as well, or the new ones are too large for the time, they are older.
+    """
+    known = [key for key in before.values if key[0] == name]
+    if not known or any(key not in page.values for key in known):
+        return False
+    new = sum(
+        value for key, value in page.values.items() if key[0] == name and key not in before.values
+    )
+    return new <= max(FEW, sum(_delta(before, page, key) for key in known))
 
 
 def _parts(
