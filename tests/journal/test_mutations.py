@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -178,6 +179,26 @@ def test_an_exported_line_brings_back_the_exact_record():
         line = to_line(record)
         assert line.decode("ascii").isprintable()
         assert from_line(line + b"\n") == row
+
+
+def twice(line: bytes) -> Iterator[bytes]:
+    """The line with one more value for each of its names, before and after the right one."""
+    for name in json.loads(line):
+        for other in ('"eve"', '"\\\\"', '"\\""', "7", '""'):
+            for key in (f'"{name}"', f'"{name}" ', f'"\\u{ord(name[0]):04x}{name[1:]}"'):
+                yield b"{%s:%s,%s" % (key.encode(), other.encode(), line[1:])
+                yield b"%s,%s:%s}" % (line[:-1], key.encode(), other.encode())
+
+
+@pytest.mark.parametrize("payload", [b"{}", b"", b"\\", b'"', b"\xff", b'{"a":"\\\\"}'])
+def test_a_value_that_stands_beside_another_of_the_same_name_is_refused(payload):
+    """Who reads the file would see the one, and the hash would be of the other."""
+    draft = Draft(stream="run/1", kind="k\\", actor="ana", payload=payload, idem="")
+    line = to_line(seal(draft, seq=1, version=1, at=1.0, prev=START[1]))
+    assert from_line(line)[9] == payload
+    for doubled in twice(line):
+        with pytest.raises(ValueError, match=r"twice|Expected|both|base64"):
+            from_line(doubled)
 
 
 def test_every_changed_byte_of_every_exported_line_is_found(tmp_path):

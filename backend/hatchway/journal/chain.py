@@ -174,17 +174,13 @@ class Verifier:
                     before,
                     said,
                 ) = row
-                a, b, c, d, e = (
-                    stream.encode(),
-                    kind.encode(),
-                    actor.encode(),
-                    idem.encode(),
-                    before.encode(),
-                )
+                a, b, c = stream.encode(), kind.encode(), actor.encode()
+                d, e, size = idem.encode(), before.encode(), len(payload)
+                # fmt: off
                 fixed = pack(
-                    *(number, version, epoch, at, cause),
-                    *(len(a), len(b), len(c), len(d), len(payload), len(e)),
+                    number, version, epoch, at, cause, len(a), len(b), len(c), len(d), size, len(e)
                 )
+                # fmt: on
                 right = hashed(join((tag, fixed, a, b, c, d, payload, e))).hexdigest()
                 last = versions.get(stream, first)
                 if (

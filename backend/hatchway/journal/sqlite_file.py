@@ -187,21 +187,22 @@ def scan_rows(path: Path, after: int = 0) -> Iterator[list[Row]]:
     """`scan` as tuples, many at a time: records need not become objects to be verified."""
     last = after
     with closing(open_reader(path)) as conn:
-        rows: list[Row] = []
         try:
             if not _has_tables(conn):
                 return
-            for row in conn.execute(f"{_SELECT} WHERE seq > ? ORDER BY seq", (after,)):
-                rows.append(row)
+            cursor = conn.execute(f"{_SELECT} WHERE seq > ? ORDER BY seq", (after,))
+            while rows := cursor.fetchmany(_BATCH):
+                last += len(rows)
+                yield rows
+            return
+        except sqlite3.Error:
+            pass  # somewhere in the last batch: which record it is, is seen one by one
+        try:
+            for row in conn.execute(f"{_SELECT} WHERE seq > ? ORDER BY seq", (last,)):
+                yield [row]
                 last += 1
-                if len(rows) == _BATCH:
-                    yield rows
-                    rows = []
         except sqlite3.Error as e:
-            if rows:
-                yield rows  # what stands before the place that cannot be read
             raise _unreadable(e, path, last + 1) from e
-        yield rows
 
 
 def last_records(path: Path, count: int) -> list[Record]:
