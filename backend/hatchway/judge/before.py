@@ -25,6 +25,7 @@ from .state import (
     LatencyState,
     MetricState,
     SeriesState,
+    heard,
 )
 
 
@@ -68,10 +69,7 @@ def _counts(
     if spec.worse == "up":
         stable = swung(stable, sample.stable, look.t, look.seconds)
     return structs.replace(
-        metric,
-        heard=look.t,
-        trouble="",
-        arm="",
+        heard(metric, look.t),
         evidence=structs.replace(
             state,
             recent=added(state.recent, (0, 0, *sample.stable), look.seconds),
@@ -98,10 +96,7 @@ def _latency(
     if slow is not None:
         stable = swung(stable, slower(sample.stable, slow), look.t, look.seconds)
     return structs.replace(
-        metric,
-        heard=look.t,
-        trouble="",
-        arm="",
+        heard(metric, look.t),
         evidence=structs.replace(
             state,
             known=known,

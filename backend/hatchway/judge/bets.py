@@ -25,6 +25,7 @@ from .state import (
     MetricState,
     SeriesState,
     bound,
+    heard,
 )
 from .wealth import Wealth, bet
 
@@ -150,7 +151,7 @@ def _traffic(state: MetricState, look: Look, sample: Counts | Latency) -> Metric
         0.0 if stable or look.weight >= 100 else state.due[1] - canary * log(share),
     )
     busy = look.t if state.busy is None or owed.whole(sample, look.weight) else state.busy
-    return structs.replace(state, heard=look.t, busy=busy, due=due, trouble="", arm="")
+    return structs.replace(heard(state, look.t), busy=busy, due=due)
 
 
 def _counts(setting: Setting, state: CountsState, sample: Counts, *, down: bool) -> CountsState:

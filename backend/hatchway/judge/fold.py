@@ -12,7 +12,7 @@ from .joint import joint, standing
 from .look import Counts, Latency, Look
 from .mismatch import Split, mismatched
 from .mismatch import observed as split_observed
-from .state import JudgeConfig, JudgeState, healthy_again, raised
+from .state import JudgeConfig, JudgeState, healthy_again, put_back, raised
 from .verdict import Verdict
 
 SETTLING_S = 3.0
@@ -41,6 +41,8 @@ def judge(
     began = look.t - look.seconds
     if state.raised is None:
         state = raised(state, began, look.weight)
+    if any(at is not None and at > look.t for at in _times(state)):
+        state = put_back(state, look.t)
     if state.excludes not in (0.0, excludes):
         state = healthy_again(state)
     split = _split(config, state, look)
@@ -70,6 +72,10 @@ def judge(
     )
     verdict = concluded(config, state, look, standings, e, lead)
     return structs.replace(state, passed=verdict.word == "PASS"), verdict
+
+
+def _times(state: JudgeState) -> tuple[float | None, ...]:
+    return state.raised, *[metric.heard for metric in state.metrics]
 
 
 def _certain(config: JudgeConfig, state: JudgeState, e: float, lead: int) -> bool:

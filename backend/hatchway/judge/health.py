@@ -7,7 +7,7 @@ from math import log, sqrt
 from hatchway.core.plan import MetricSpec
 
 from .bets import out_of_bounds
-from .look import Look
+from .look import STALE, Look
 from .quantile import quantile
 from .recent import Recent, seconds, sums
 from .state import (
@@ -22,6 +22,7 @@ from .state import (
 
 STREAK = 3  # looks in a row beyond a limit before a gauge counts as out
 MISSED = 8.0  # an arm that had no request where there is one chance in 3,000 of it has no traffic
+PATIENCE_S = 30.0  # the longest that samples which stand still are waited for
 ENOUGH = 30  # recent requests of an arm before its level is known
 
 
@@ -96,7 +97,10 @@ def trouble(
 
     `age` is how long it has had no data, in seconds.
     """
-    if age >= max(config.blind_after_s, 3 * look.seconds) - 1e-6:
+    patience = max(config.blind_after_s, 3 * look.seconds)
+    if metric.trouble == STALE:  # between two scrapes of a server that is known to scrape so seldom
+        patience = max(patience, min(PATIENCE_S, 2 * min(metric.gaps)))
+    if age >= patience - 1e-6:
         where = f" on {metric.arm}" if metric.arm else ""
         return f"{metric.trouble or 'no series'}{where}", age
     if metric.busy is None:

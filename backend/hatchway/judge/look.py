@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+STALE = "stale: the sample times stand still"
+"""Why a look is `Missing` that came between two scrapes of a metrics server."""
+
 
 class Counts(Struct, frozen=True, tag="counts"):
     """Requests and events in this look for each arm: (n, events).

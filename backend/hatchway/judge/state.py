@@ -138,6 +138,7 @@ class MetricState(Struct, frozen=True, array_like=True):
     swings: tuple[Swings, Swings] = (Swings(), Swings())  # of canary and of stable
     owed: Counts | Latency | None = None  # looks that wait for the other arm's requests
     owed_s: float = 0.0
+    gaps: tuple[float, float] = (0.0, 0.0)  # seconds between the newest three looks with data
 
 
 class JudgeState(Struct, frozen=True, array_like=True):
@@ -154,6 +155,30 @@ class JudgeState(Struct, frozen=True, array_like=True):
     step_s: float = 0.0  # seconds of data in this step
     split: Split = Split()
     passed: bool = False  # the word of the look before was PASS
+
+
+def heard(metric: MetricState, t: float) -> MetricState:
+    """The metric after data of requests at `t`: no trouble any more, and how often they come."""
+    gap = 0.0 if metric.heard is None else max(0.0, t - metric.heard)
+    return msgspec.structs.replace(metric, heard=t, gaps=(gap, metric.gaps[0]), trouble="", arm="")
+
+
+def put_back(state: JudgeState, t: float) -> JudgeState:
+    """The state after the machine's clock was put back to `t`: what lies ahead of it was now.
+
+    Else a warm-up would last, and missing data go unnoticed, for as long as it was put back.
+    """
+
+    def by(at: float | None) -> float | None:
+        return None if at is None else min(at, t)
+
+    metrics = tuple(
+        msgspec.structs.replace(metric, heard=by(metric.heard), busy=by(metric.busy))
+        for metric in state.metrics
+    )
+    return msgspec.structs.replace(
+        state, metrics=metrics, raised=by(state.raised), began=by(state.began)
+    )
 
 
 def bound(spec: MetricSpec, excludes: float) -> float:

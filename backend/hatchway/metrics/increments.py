@@ -7,14 +7,13 @@ from collections.abc import Collection, Iterable, Mapping
 from msgspec import Struct
 
 from hatchway.core.plan import EndpointSpec, MetricSpec, SeriesRef, ServiceSpec
+from hatchway.judge.look import STALE
 
 from .histogram import grown, slots
 from .port import NO_SERIES, Page, Scrape, SeriesKey
 
 Base = Mapping[str, Page]  # by address: the last good page that was counted
 Pair = tuple[Page, Page]  # an instance then and now
-
-STALE = "stale: the sample times stand still"
 
 FEW = 10.0
 """So much, or as much as the rest of its metric grew, is believed of a series that is new."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 from msgspec import Struct
 
 from hatchway.core.plan import MetricSpec, ServiceSpec
+from hatchway.judge.look import STALE
 from hatchway.judge.quantile import bucket_of, quantile
 
-from .increments import STALE, Increment, Source
+from .increments import Increment, Source
 from .port import Page, Scrape
 
 WINDOW_S = 10.0
