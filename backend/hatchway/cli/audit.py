@@ -64,9 +64,19 @@ def _parser() -> argparse.ArgumentParser:
     note = verb("checkpoint", "checkpoint", "note the head, to be kept elsewhere", "_verify")
     note.add_argument("--to", metavar="FILE", help="add it to this file (default: print it)")
     note.add_argument("--sign", metavar="KEY", help="sign it with this SSH key (ssh-keygen -Y)")
+    told = verb("report", "report", "who let a run ship, and on what evidence", "_report")
+    told.add_argument("run", metavar="RUN", help="a run, as status names it")
+    told.add_argument("--format", choices=("text", "json", "csv"), default="text")
+    _from(told)
     tail = verb("tail", "tail", "print the newest records")
     tail.add_argument("-n", type=_positive, default=20, help="how many (default 20)")
     return parser
+
+
+def _from(parser: argparse.ArgumentParser) -> None:
+    """Options of the verbs that read a whole journal and check it as they go."""
+    parser.add_argument("--file", help="a journal.db or an exported JSON Lines file")
+    parser.add_argument("--checkpoint", metavar="FILE", help="checkpoints that must be in it")
 
 
 def _verify_options(check: argparse.ArgumentParser) -> None:

@@ -1,0 +1,55 @@
+"""`hatchway audit report RUN`: who let this ship, and on what evidence."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import msgspec
+
+from hatchway.journal import checkpoint as cp
+from hatchway.journal.chain import Broken, Sound
+from hatchway.journal.dossier import Dossier, gather
+from hatchway.journal.exceptions import exceptions
+from hatchway.journal.lines import printable
+from hatchway.journal.port import JournalError
+from hatchway.journal.report import report as made_of
+from hatchway.journal.source import rows_of
+from hatchway.runners.visible import visible
+
+
+def report(options: argparse.Namespace, journal: Path) -> int:
+    """0 told, 1 told and the journal is broken. Raises JournalError, e.g. for an unknown run."""
+    if options.json:
+        options.format = "json"
+    options.json = options.format == "json"  # how refusals are told
+    expect = {} if options.checkpoint is None else cp.heads(cp.read(Path(options.checkpoint)))
+    sound = Sound(rows_of(Path(options.file) if options.file else journal), expect=expect)
+    dossier = gather(sound, options.run)
+    made = made_of(dossier, sound.found, expect)
+    if made is None:
+        raise JournalError(unknown(dossier, sound.found))
+    made.exceptions = exceptions(made)
+    if options.format == "json":
+        print(printable(msgspec.json.encode(made)).decode())
+    elif options.format == "csv":
+        from hatchway.cli.audit_csv import write  # noqa: PLC0415
+
+        write(made, sys.stdout)
+    else:
+        from hatchway.cli.audit_text import lines  # noqa: PLC0415
+
+        print("\n".join(lines(made)))
+    return 1 if isinstance(sound.found, Broken) else 0
+
+
+def unknown(dossier: Dossier, found: object) -> str:
+    """Why there is nothing to say of a run."""
+    known = list(dossier.others)
+    said = f"The journal has no start of a run {dossier.run!a}."
+    if isinstance(found, Broken):
+        said += f" It is BROKEN at record {found.seq}: {found.why}; only what is before was read."
+    if not known:
+        return f"{said} It has no run at all."
+    return f"{said} It has {', '.join(visible(name) for name in known[-8:])}."
