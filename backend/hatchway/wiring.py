@@ -32,6 +32,7 @@ from hatchway.journal.sqlite import SqliteJournal
 from hatchway.metrics.open import opened
 from hatchway.runners.process import ProcessRunner
 from hatchway.settings.load import Settings
+from hatchway.settings.manifest import read_manifest
 from hatchway.targets.governor import GovernorTarget
 
 
@@ -108,6 +109,7 @@ async def _backend(
             weights=Weights(ledger, target, follower.read, clock),
             policy=settings.policy,
             clock=clock,
+            read_manifest=read_manifest,
         )
         desk = Desk(
             installation=installation,

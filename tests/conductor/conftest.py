@@ -24,6 +24,7 @@ from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import Live
 from hatchway.conductor.weights import Weights
 from hatchway.core import events as ev
+from hatchway.core.migrations import SourceFile
 from hatchway.core.plan import (
     CanaryStage,
     CanaryStep,
@@ -53,6 +54,7 @@ from hatchway.forge.port import ChangedFile, Changes
 from hatchway.governor import authority as au
 from hatchway.journal.memory import MemoryJournal, MemoryStore
 from hatchway.runners.port import JobResult, JobSpec, RunnerError
+from hatchway.settings.manifest import read_manifest
 from hatchway.targets.governor import _line
 from hatchway.targets.port import Declined, NotApplied, Observed, Standing, TargetError
 
@@ -263,6 +265,22 @@ class Forge:
     async def checkout(self, commit: str) -> Path:
         return Path("/nowhere")
 
+    def __init__(self) -> None:
+        self.files: dict[tuple[str, str], str] = {}  # by commit and path
+
+    async def difference(self, base: str, commit: str) -> tuple[SourceFile, ...]:
+        mine = {p: t for (c, p), t in self.files.items() if c == commit}
+        theirs = {p: t for (c, p), t in self.files.items() if c == base}
+        return tuple(
+            SourceFile(p, "changed" if p in theirs else "added")
+            for p, t in mine.items()
+            if theirs.get(p) != t
+        )
+
+    async def read(self, commit: str, path: str, most: int) -> SourceFile | None:
+        text = self.files.get((commit, path))
+        return None if text is None else SourceFile(path, "changed", text.encode(), len(text))
+
 
 def patient(weight: int, **more: Any) -> CanaryStep:
     """A step that is monitored for a moment and waits ten minutes for a clear answer."""
@@ -365,6 +383,7 @@ class House:
             weights=self.weights,
             policy=self.policy,
             clock=self.clock,
+            read_manifest=read_manifest,
         )
         self.agent = self.conductor.agent
         target = TargetSpec("haproxy", "s")

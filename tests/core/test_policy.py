@@ -27,6 +27,7 @@ GOOD = Facts(
     control=known("agent"),
     automatic_rollbacks=known(0),
     risk=known("MEDIUM"),
+    undo_safe=known(True),
 )
 
 PROMOTE = p.Rule(
@@ -111,6 +112,8 @@ def test_a_fact_from_a_wrong_clock_is_not_known(at: float) -> None:
         (p.ConfidenceAtLeast(0.5), "confidence", 97.0),
         (p.ConfidenceAtLeast(0.5), "confidence", True),
         (p.RiskAtMost("HIGH"), "risk", "low"),
+        (p.UndoSafe(True), "undo_safe", "yes"),
+        (p.UndoSafe(True), "undo_safe", 1),
     ],
 )
 def test_a_fact_of_the_wrong_type_or_out_of_range_is_not_known(
@@ -130,6 +133,7 @@ def test_a_fact_of_the_wrong_type_or_out_of_range_is_not_known(
         (p.AutomaticRollbacksBelow(1), {"automatic_rollbacks": 0}, {"automatic_rollbacks": 1}),
         (p.ConfidenceAtLeast(0.9), {"confidence": 0.9}, {"confidence": 0.89}),
         (p.RiskAtMost("MEDIUM"), {"risk": "MEDIUM"}, {"risk": "HIGH"}),
+        (p.UndoSafe(True), {"undo_safe": True}, {"undo_safe": False}),
     ],
 )
 def test_each_condition_tells_yes_from_no(
@@ -149,6 +153,7 @@ def test_every_condition_of_the_vocabulary_can_be_evaluated() -> None:
         p.AutomaticRollbacksBelow: p.AutomaticRollbacksBelow(1),
         p.ConfidenceAtLeast: p.ConfidenceAtLeast(0.5),
         p.RiskAtMost: p.RiskAtMost("HIGH"),
+        p.UndoSafe: p.UndoSafe(True),
     }
     assert set(made) == set(get_args(p.Condition))
     for condition in made.values():
@@ -233,6 +238,7 @@ conditions: st.SearchStrategy[p.Condition] = st.one_of(
     st.builds(p.AutomaticRollbacksBelow, st.integers(1, 3)),
     st.builds(p.ConfidenceAtLeast, st.floats(0, 1)),
     st.builds(p.RiskAtMost, st.sampled_from(get_args(p.Risk))),
+    st.builds(p.UndoSafe, st.booleans()),
 )
 rules = st.builds(
     p.Rule,

@@ -168,3 +168,74 @@ async def test_without_git_it_says_what_to_install(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ForgeError, match="Install it"):
         await GitForge(tmp_path, tmp_path).resolve("HEAD")
+
+
+# --- what going back needs to know ------------------------------------------------------------
+
+
+async def test_every_file_that_differs_in_either_direction(repo: Repo, forge: GitForge) -> None:
+    base = repo.commit("one", **{"a": "1", "gone": "1", "same": "1"})
+    repo.git("rm", "-q", "gone")
+    tip = repo.commit("two", **{"a": "2", "migrations/new\tline\n.sql": "x"})
+    found = {f.path: f.change for f in await forge.difference(base, tip)}
+    assert found == {"a": "changed", "gone": "deleted", "migrations/new\tline\n.sql": "added"}
+    back = {f.path: f.change for f in await forge.difference(tip, base)}
+    assert back == {"a": "changed", "gone": "added", "migrations/new\tline\n.sql": "deleted"}
+
+
+async def test_what_the_live_version_has_and_the_new_one_lacks_is_a_difference(
+    repo: Repo, forge: GitForge
+) -> None:
+    """A migration of a hotfix that the release branch does not have."""
+    repo.commit("one", a="1")
+    repo.git("branch", "release")
+    live = repo.commit("hotfix", **{"migrations/9.sql": "x"})
+    repo.git("checkout", "-q", "release")
+    tip = repo.commit("release", a="2")
+    found = {f.path: f.change for f in await forge.difference(live, tip)}
+    assert found["migrations/9.sql"] == "deleted"
+
+
+async def test_a_file_is_read_as_it_is_in_the_commit(repo: Repo, forge: GitForge) -> None:
+    (repo.path / "raw").write_bytes(b"a\r\n\xff\x00")
+    first = repo.commit("one", **{"a": "1", "*": "star", "d/e": "x"})
+    repo.commit("two", a="2")
+    read = await forge.read(first, "a", 10)
+    assert read is not None
+    assert (read.data, read.size) == (b"1", 1)
+    raw, star = await forge.read(first, "raw", 10), await forge.read(first, "*", 10)
+    assert raw is not None
+    assert raw.data == b"a\r\n\xff\x00"
+    assert star is not None
+    assert star.data == b"star"
+    for absent in ("nothing", "d", "d/"):
+        assert await forge.read(first, absent, 10) is None, absent
+
+
+async def test_what_is_too_large_a_link_or_another_repository_has_no_content(
+    repo: Repo, forge: GitForge
+) -> None:
+    (repo.path / "link").symlink_to("/etc/passwd")
+    first = repo.commit("one", large="x" * 5_000_000)
+    repo.git("update-index", "--add", "--cacheinfo", f"160000,{first},module")
+    repo.git("commit", "-q", "-m", "two")
+    large = await forge.read("HEAD", "large", 1000)
+    assert large is not None
+    assert (large.data, large.size) == (None, 5_000_000)
+    link = await forge.read("HEAD", "link", 1000)
+    assert link is not None
+    assert link.data is None
+    assert await forge.read("HEAD", "module", 1000) is None
+
+
+async def test_names_that_are_not_utf_8_are_differences_that_cannot_be_read(
+    repo: Repo, forge: GitForge
+) -> None:
+    base = repo.commit("one", a="1")
+    folder = os.fsencode(repo.path / "migrations")
+    os.mkdir(folder)
+    Path(os.fsdecode(folder + b"/1_\xff.sql")).write_text("DROP TABLE a")
+    tip = repo.commit("two")
+    (found,) = await forge.difference(base, tip)
+    assert found.path.startswith("migrations/1_")
+    assert await forge.read(tip, found.path, 1000) is None

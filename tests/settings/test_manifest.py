@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +16,8 @@ from hatchway.core.manifest import (
     Schema,
     Unreadable,
 )
+from hatchway.settings.errors import ConfigError
+from hatchway.settings.load import check_file
 from hatchway.settings.manifest import read_manifest
 
 WHOLE = """\
@@ -96,3 +100,13 @@ def test_a_file_that_is_none_is_unreadable(data: bytes) -> None:
 @given(st.binary(max_size=200))
 def test_no_bytes_make_it_fall_over(data: bytes) -> None:
     read_manifest(data)
+
+
+def test_hatchway_check_knows_it_by_its_name(tmp_path: Path) -> None:
+    file = tmp_path / ".hatchway.yaml"
+    file.write_text(WHOLE)
+    assert check_file(file) == ()
+    file.write_text(WHOLE.replace("phase: expand", "phase: expnd"))
+    with pytest.raises(ConfigError) as caught:
+        check_file(file)
+    assert caught.value.troubles[0].line == 7

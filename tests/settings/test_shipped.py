@@ -9,7 +9,7 @@ import msgspec
 
 from hatchway.core.monitoring import patience_s
 from hatchway.core.plan import CanaryStage, CommandStage, ReleaseStage, SeriesRef
-from hatchway.core.policy import EnvironmentPolicy, VerdictIn
+from hatchway.core.policy import EnvironmentPolicy, UndoSafe, VerdictIn
 from hatchway.settings import load_all, load_installation, load_pipeline, load_policy, shipped
 
 
@@ -67,6 +67,7 @@ def test_the_shipped_policy_recommends_in_production() -> None:
     assert prod.mode == "recommend"
     assert VerdictIn(("PASS",)) in prod.capabilities["promote"].when
     assert VerdictIn(("REGRESS",)) in prod.capabilities["rollback"].when
+    assert UndoSafe(True) in prod.capabilities["rollback"].when
 
 
 def test_a_digest_is_of_the_bytes_of_the_file(home: Path) -> None:

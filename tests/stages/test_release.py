@@ -9,16 +9,20 @@ import msgspec
 
 from hatchway.core import events as ev
 from hatchway.core.evolve import evolve
+from hatchway.core.migrations import SourceFile
 from hatchway.core.plan import PipelinePlan, ReleaseStage, RiskRule
 from hatchway.core.state import Run, State
 from hatchway.forge.port import ChangedFile, Changes
 from hatchway.journal.batch import MAX_PAYLOAD
+from hatchway.settings.manifest import read_manifest
 from hatchway.stages.release import MOST_FILES, request_release
 
 
 class Forge:
     def __init__(self, changes: Changes) -> None:
         self._changes = changes
+        self.sources: tuple[SourceFile, ...] = ()
+        self.files: dict[tuple[str, str], bytes] = {}
 
     async def changes(self, base: str, commit: str) -> Changes:
         return self._changes
@@ -28,6 +32,13 @@ class Forge:
 
     async def version(self, commit: str) -> str:
         return commit
+
+    async def difference(self, base: str, commit: str) -> tuple[SourceFile, ...]:
+        return self.sources
+
+    async def read(self, commit: str, path: str, most: int) -> SourceFile | None:
+        text = self.files.get((commit, path))
+        return None if text is None else SourceFile(path, "changed", text, len(text))
 
     async def checkout(self, commit: str) -> Path:
         return Path()
@@ -51,7 +62,9 @@ async def test_of_very_many_files_the_riskiest_are_listed_and_all_are_assessed()
     files = [ChangedFile(f"src/{'x' * 3000}{i}", 1, 1) for i in range(20_000)]
     files.append(ChangedFile("migrations/119.sql", 1, 0))
     commits = (ev.Change("c", "ana", "t"),)
-    found = await request_release(run(), "release", Forge(Changes(commits, tuple(files), 900)))
+    found = await request_release(
+        run(), "release", Forge(Changes(commits, tuple(files), 900)), read_manifest
+    )
     assert found.risk == "HIGH"
     assert len(found.files) == MOST_FILES
     assert found.files[0].startswith("migrations/119.sql")
@@ -62,7 +75,7 @@ async def test_of_very_many_files_the_riskiest_are_listed_and_all_are_assessed()
 
 async def test_files_are_worded_with_their_lines() -> None:
     files = (ChangedFile("src/a", 3, 1), ChangedFile("src/logo", -1, -1))
-    found = await request_release(run(), "release", Forge(Changes((), files, 0)))
+    found = await request_release(run(), "release", Forge(Changes((), files, 0)), read_manifest)
     assert found.files == ("src/a  +3 -1", "src/logo  binary")
     assert found.attention == ()
     assert msgspec.json.decode(ev.encode(found))["risk"] == "LOW"

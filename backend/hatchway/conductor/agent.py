@@ -20,6 +20,7 @@ from hatchway.conductor.act_first import ActFirst, Entry
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import Live
 from hatchway.conductor.proposals import facts_of, no_proof, nonsense, propose, without_brain
+from hatchway.conductor.undoing import going_back, instead
 from hatchway.core import events as ev
 from hatchway.core.actions import Ask
 from hatchway.core.policy import Policy
@@ -120,6 +121,7 @@ class Agent:
         silent = f"{self._brain.name} (silent)"
         for wish in unsaid(wishes, situation):
             entries.append(self._entry(situation, wish, silent, seen))
+        entries += self._instead(situation, wishes, brain, seen)
         entries.append(_hold(situation, sight))
         if self._ledger.trouble:
             await self._first.roll_back(run_id, entries)
@@ -156,18 +158,34 @@ class Agent:
                 return ()
             now = self._clock()
             read = self._live.standing.get(run.service)
+            healthy = seen.stable_healthy
+            undo = going_back(state, run, self._policy, now, stable_healthy=healthy)
             facts = facts_of(
                 state,
                 run,
                 now,
                 control=(read[0].mode, read[1]) if read else None,
                 data_at=seen.data_at,
-                stable_healthy=seen.stable_healthy,
+                stable_healthy=healthy,
                 confidence=wish.confidence,
+                undo=undo,
             )
-            return propose(state, run, situation, wish, facts, self._policy, brain, now, seen.proof)
+            return propose(
+                state, run, situation, wish, facts, self._policy, brain, now, seen.proof, undo
+            )
 
         return "agent", decide
+
+    def _instead(
+        self, situation: Situation, wishes: tuple[Wish, ...], brain: str, seen: Seen
+    ) -> list[Entry]:
+        """Where the agent would go back by itself and it is not safe: it holds, and calls people."""
+        state, run, now = self._ledger.state, situation.run, self._clock()
+        if run.mode != "act":
+            return []  # people are asked in any case
+        undo = going_back(state, run, self._policy, now, stable_healthy=seen.stable_healthy)
+        rather = [w for wish in wishes for w in instead(wish, undo, now)]
+        return [self._entry(situation, wish, brain, seen) for wish in rather]
 
     async def _wishes(self, situation: Situation, seconds: float) -> tuple[tuple[Wish, ...], str]:
         """What the brain wishes, and who is to be named for it."""

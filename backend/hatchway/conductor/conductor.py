@@ -27,6 +27,7 @@ from hatchway.core.state import Effect, State
 from hatchway.forge.port import Forge, ForgeError
 from hatchway.journal.port import JournalError
 from hatchway.stages.release import request_release
+from hatchway.stages.undo import ReadManifest
 from hatchway.targets.port import TargetError
 
 log = logging.getLogger("hatchway.conductor")
@@ -50,8 +51,10 @@ class Conductor:
         weights: Weights,
         policy: Policy,
         clock: Callable[[], float],
+        read_manifest: ReadManifest,
     ) -> None:
         self._ledger = ledger
+        self._read_manifest = read_manifest
         self._live = live
         self._forges = forges
         self._jobs = jobs
@@ -224,7 +227,9 @@ class Conductor:
         run = self._ledger.state.runs[action.run]
         event: ev.Event
         try:
-            event = await request_release(run, action.stage, self._forges[run.service])
+            event = await request_release(
+                run, action.stage, self._forges[run.service], self._read_manifest
+            )
         except ForgeError as error:
             event = ev.StageEnded(run=run.id, stage=action.stage, status="failed", why=str(error))
 

@@ -9,14 +9,15 @@ import msgspec
 
 from hatchway.brains.port import Situation, Wish
 from hatchway.brains.unsure import doubts
+from hatchway.conductor.undoing import as_fact, automatic_rollbacks, guarded
 from hatchway.core import events as ev
 from hatchway.core.facts import Fact, Facts, Known, Missing
 from hatchway.core.monitoring import ASK_FOR_S
 from hatchway.core.permission import has_spoken, item_of
 from hatchway.core.policy import Policy, PolicyAnswer, answer
 from hatchway.core.state import Item, Run, State
+from hatchway.core.undo import Undo
 
-ROLLBACK_WINDOW_S = 24 * 3600.0
 WRITES = frozenset({"promote", "rollback"})
 MAY_WISH: Mapping[str, frozenset[str]] = {
     "failed": frozenset({"block_deploy", "hold", "page"}),
@@ -99,6 +100,7 @@ def facts_of(
     data_at: float | None,
     stable_healthy: bool | None,
     confidence: float,
+    undo: Undo | None = None,
 ) -> Facts:
     """The facts that a policy may ask about, each with its age. Times in seconds since 1970.
 
@@ -116,8 +118,7 @@ def facts_of(
     data: Fact = Missing("metrics", "no sample yet")
     if data_at is not None:
         data = Known(True, data_at, "metrics")
-    rollbacks = state.automatic_rollbacks.get(run.service, ())
-    recent = sum(1 for at in rollbacks if now - at < ROLLBACK_WINDOW_S)
+    recent = automatic_rollbacks(state, run.service, now)
     return Facts(
         verdict=verdict,
         confidence=Known(confidence, now, "brain"),
@@ -126,6 +127,7 @@ def facts_of(
         control=in_control,
         automatic_rollbacks=Known(recent, now, "journal"),
         risk=Known(run.risk, now, "repository"),
+        undo_safe=as_fact(undo, now) if undo else Missing("", "nobody looked"),
     )
 
 
@@ -144,12 +146,14 @@ def propose(
     brain: str,
     now: float,
     proof: Callable[[], bytes] = no_proof,
+    undo: Undo | None = None,
 ) -> tuple[ev.Event, ...]:
     """The events of one wish; none when the agent has already said so in this step and epoch.
 
     `proof` makes the proof of the verdict that the wish stands on; it is asked only for an event.
     What a person was only asked because a fact was missing for a moment is done by the agent when
     policy allows it after all. A promotion without being sure is never done: a person is asked.
+    Nor is a rollback that `undo`, as of this moment, does not know to be safe.
     """
     epoch = state.authority_of(run.service).epoch
     if wish.capability == "promote" and run.hold is not None and run.hold.cause == "target":
@@ -160,6 +164,8 @@ def propose(
     unsure = sight is not None and situation.due != "promote"
     if unsure:
         wish, said = _without_being_sure(situation, wish, said)
+    if wish.capability == "rollback":
+        wish, said = guarded(wish, said, undo or Undo("unknown"))
     closed: tuple[ev.Event, ...] = ()
     if has_spoken(run, wish.capability, epoch, now):
         asked = _asked(run, wish.capability, epoch)

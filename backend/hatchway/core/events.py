@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from hatchway.core.plan import PipelinePlan
+from hatchway.core.undo import Undo
 
 Mode = Literal["recommend", "act"]
 Risk = Literal["LOW", "MEDIUM", "HIGH"]
@@ -106,6 +107,7 @@ class ReleaseRequested(_Event, frozen=True, kw_only=True, tag="release.requested
     attention: tuple[str, ...]
     changes: tuple[Change, ...]
     files: tuple[str, ...]
+    undo: Undo | None = None  # whether the old version can live with it; None: nobody looked
 
 
 class ItemOpened(_Event, frozen=True, kw_only=True, tag="item.opened"):

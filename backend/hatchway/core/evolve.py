@@ -89,6 +89,7 @@ def _run_after(run: Run, event: ev.Event, at: float) -> Run:
                 changes=event.changes,
                 files=event.files,
                 release_requested=True,
+                undo=event.undo,
             )
         case ev.ItemOpened() | ev.ItemClosed():
             return _items(run, event, at)

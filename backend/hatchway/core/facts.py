@@ -15,7 +15,14 @@ from msgspec import Struct
 
 FactValue = str | int | float | bool
 FactName = Literal[
-    "verdict", "confidence", "data", "stable_healthy", "control", "automatic_rollbacks", "risk"
+    "verdict",
+    "confidence",
+    "data",
+    "stable_healthy",
+    "control",
+    "automatic_rollbacks",
+    "risk",
+    "undo_safe",
 ]
 Standing = Literal["known", "stale", "missing"]
 
@@ -28,6 +35,7 @@ MAX_AGE_S: Mapping[str, float] = MappingProxyType(
         "control": 10.0,
         "automatic_rollbacks": 60.0,
         "risk": math.inf,  # of a commit, which does not change
+        "undo_safe": 30.0,
     }
 )
 """Seconds after which a fact is stale."""
@@ -66,6 +74,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     control: Fact = _UNSAID  # str: agent, paused or person, as read back from the governor
     automatic_rollbacks: Fact = _UNSAID  # int: in the service's window, without this one
     risk: Fact = _UNSAID  # str: LOW, MEDIUM or HIGH
+    undo_safe: Fact = _UNSAID  # bool: the old version can take the traffic back; `source` says why
 
 
 def age(fact: Known, now: float) -> float:

@@ -87,6 +87,12 @@ class RiskAtMost(Struct, frozen=True, tag="risk_at_most"):
     risk: Risk
 
 
+class UndoSafe(Struct, frozen=True, tag="undo_safe"):
+    """It is known to be safe (or, with `safe` false, not to be) to go back to the old version."""
+
+    safe: bool
+
+
 Condition = (
     VerdictIn
     | DataAgeBelow
@@ -95,6 +101,7 @@ Condition = (
     | AutomaticRollbacksBelow
     | ConfidenceAtLeast
     | RiskAtMost
+    | UndoSafe
 )
 
 
@@ -226,6 +233,9 @@ def find(condition: Condition, facts: Facts, now: float) -> Finding:
         case RiskAtMost(most), str(value) if value in RISKS:
             low = RISKS.index(value) <= RISKS.index(most)
             return _finding(low, f"risk is {value}", f"more than {most}")
+        case UndoSafe(safe), bool(value):
+            said = "safe" if value else f"not safe ({fact.source})"
+            return _finding(value is safe, f"going back is {said}")
     return Finding("unknown", f"{subject}: {fact.source or 'somebody'} said {fact.value!r}")
 
 
@@ -237,6 +247,7 @@ _ABOUT: Mapping[type[Condition], tuple[FactName, str]] = {
     AutomaticRollbacksBelow: ("automatic_rollbacks", "the number of automatic rollbacks"),
     ConfidenceAtLeast: ("confidence", "the confidence"),
     RiskAtMost: ("risk", "the risk"),
+    UndoSafe: ("undo_safe", "whether going back is safe"),
 }
 
 

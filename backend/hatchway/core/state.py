@@ -19,6 +19,7 @@ from hatchway.core.events import (
     Risk,
 )
 from hatchway.core.plan import CanaryStage, PipelinePlan
+from hatchway.core.undo import Undo
 
 StageStatus = Literal["pending", "running", "waiting", "passed", "failed", "cancelled"]
 
@@ -160,6 +161,7 @@ class Run(Struct, frozen=True):
     why: str = ""
     ended_at: float = 0.0
     undone_by: str = ""
+    undo: Undo | None = None
 
     @property
     def canary(self) -> CanaryStage | None:

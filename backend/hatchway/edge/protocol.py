@@ -262,6 +262,7 @@ class RunDoc(Struct, frozen=True):
     verdict: VerdictDoc | None = None
     next: str = ""  # what happens if nobody does anything
     held: str = ""  # why it is held, in words
+    undo: str = ""  # whether the old version can take the traffic back: "YES: ...", "NO: ..."
 
 
 class MetricDoc(Struct, frozen=True):

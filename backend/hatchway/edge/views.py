@@ -11,6 +11,7 @@ from hatchway.core.monitoring import compares, monitor_s, patience_s
 from hatchway.core.plan import CanaryStage, CanaryStep, MetricSpec, ServiceSpec
 from hatchway.core.state import Authority, Item, Job, Run, Stage, State
 from hatchway.edge import protocol as p
+from hatchway.edge.waiting import undo_words
 from hatchway.judge.words import duration
 
 MOST_POINTS = 15
@@ -65,6 +66,7 @@ def run_doc(run: Run, authority: Authority, live: Live, now: float) -> p.RunDoc:
         verdict=_verdict(run, watched),
         next=next_words(run, authority, watched, now),
         held=_held(run, live),
+        undo=undo_words(run) if run.release_requested else "",
     )
 
 

@@ -46,13 +46,18 @@ def _item(run: Run, item: Item) -> p.ItemDoc:
         expires_at=item.expires_at,
         risk=run.risk,
         confidence=item.confidence,
-        undo=_undo(run),
+        undo=undo_words(run),
         lines=item.lines or run.attention,
         default=default,
     )
 
 
-def _undo(run: Run) -> str:
-    if any(f.startswith("migrations/") for f in run.files):
+def undo_words(run: Run) -> str:
+    """Whether the old version can take the traffic back, and what stays when it does."""
+    if run.undo is not None and run.undo.safe != "yes":
+        word = "NO" if run.undo.safe == "no" else "NOT SURE"
+        return f"{word}: {run.undo.against[0].text}" if run.undo.against else word
+    if run.undo is None and any(f.startswith("migrations/") for f in run.files):
         return f"NOT SURE: {run.to_version} migrates the database"
-    return f"YES: {run.from_version} keeps running, traffic goes back to it"
+    stays = "".join(f"; {text}" for text in (run.undo.residue[:2] if run.undo else ()))
+    return f"YES: {run.from_version} keeps running, traffic goes back to it{stays}"

@@ -9,14 +9,17 @@ import shutil
 import signal
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 from hatchway.core.events import Change
+from hatchway.core.migrations import SourceFile
 from hatchway.forge.port import ChangedFile, Changes, ForgeError
 
 TIMEOUT_S = 30.0
 MOST_COMMITS = 200
 LONGEST_NAME = 100  # of an author, in characters
 LONGEST_TITLE = 300
+_CHANGE: dict[str, Literal["added", "changed", "deleted"]] = {"A": "added", "D": "deleted"}
 
 
 class GitForge:
@@ -68,6 +71,30 @@ class GitForge:
         in_all = int(await self._git("rev-list", "--count", span))
         return Changes(commits, files, in_all)
 
+    async def difference(self, base: str, commit: str) -> tuple[SourceFile, ...]:
+        said = await self._git(
+            *("diff", "--name-status", "-z", "--no-renames", "--no-ext-diff", "--no-textconv"),
+            *("--ignore-submodules=none", base, commit),
+        )
+        fields = said.split("\0")
+        return tuple(
+            SourceFile(path, _CHANGE.get(letter[:1], "changed"))
+            for letter, path in zip(fields[::2], fields[1::2], strict=False)
+        )
+
+    async def read(self, commit: str, path: str, most: int) -> SourceFile | None:
+        entry = await self._git("ls-tree", "-z", "-l", "--full-tree", commit, "--", path)
+        about, _, name = entry.partition("\0")[0].partition("\t")
+        fields = about.split()
+        if name != path or len(fields) != 4 or fields[1] != "blob":
+            return None
+        size = int(fields[3])
+        # A link has the name of another file as its content: it says nothing itself.
+        if size > most or fields[0] == "120000":
+            return SourceFile(path, "changed", None, size)
+        command = ["git", "-C", str(self._repo), "cat-file", "blob", fields[2]]
+        return SourceFile(path, "changed", await _run(command), size)
+
     async def checkout(self, commit: str) -> Path:
         place = self._work / commit
         try:
@@ -92,7 +119,8 @@ class GitForge:
             await asyncio.to_thread(shutil.rmtree, new, ignore_errors=True)
 
     async def _git(self, *arguments: str) -> str:
-        return await _run(["git", "-C", str(self._repo), *arguments])
+        said = await _run(["git", "-C", str(self._repo), *arguments])
+        return said.decode("utf-8", "replace")
 
 
 def _changed(entry: str) -> ChangedFile:
@@ -102,13 +130,14 @@ def _changed(entry: str) -> ChangedFile:
     )
 
 
-async def _run(command: list[str]) -> str:
+async def _run(command: list[str]) -> bytes:
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": os.environ.get("HOME", "/"),
         "LC_ALL": "C.UTF-8",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_LITERAL_PATHSPECS": "1",
         "GIT_NO_REPLACE_OBJECTS": "1",  # a commit is what its id says
     }
     try:
@@ -137,4 +166,4 @@ async def _run(command: list[str]) -> str:
     if process.returncode != 0:
         said = err.decode("utf-8", "replace").strip().splitlines()
         raise ForgeError(f"{' '.join(command[:5])}: {said[-1] if said else 'failed'}")
-    return out.decode("utf-8", "replace")
+    return out

@@ -8,6 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from hatchway.core.events import Change
+from hatchway.core.migrations import SourceFile
 
 
 class ForgeError(Exception):
@@ -44,6 +45,17 @@ class Forge(Protocol):
 
     async def changes(self, base: str, commit: str) -> Changes:
         """What `commit` brings that `base` does not have."""
+
+    async def difference(self, base: str, commit: str) -> tuple[SourceFile, ...]:
+        """Every file that is not the same in both, without content: what one has to live with when
+        the other was there before it.
+        """
+
+    async def read(self, commit: str, path: str, most: int) -> SourceFile | None:
+        """The file at `path` in `commit`, with its content if that is not above `most` bytes.
+
+        None where there is no file: nothing, a folder, another repository.
+        """
 
     async def checkout(self, commit: str) -> Path:
         """A folder with the files of `commit`; the same folder each time."""

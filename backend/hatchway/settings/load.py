@@ -9,11 +9,13 @@ from typing import TypeVar
 from msgspec import Struct
 
 import hatchway
+from hatchway.core.manifest import MANIFEST
 from hatchway.core.plan import CanaryStage, Installation, PipelinePlan
 from hatchway.core.policy import Policy
 from hatchway.settings.document import Node, Page, Table, open_page
 from hatchway.settings.errors import ConfigError, Trouble, quoted, unknown
 from hatchway.settings.installation import installation_of
+from hatchway.settings.manifest import manifest_of
 from hatchway.settings.pipeline import pipeline_of
 from hatchway.settings.policy import policy_of
 
@@ -91,7 +93,9 @@ def check_file(path: PathLike) -> tuple[Trouble, ...]:
     """Check one file by what it says it is, and give what is to be noted. Raises ConfigError."""
     page = open_page(path)
     keys = set(page.root.entries) if isinstance(page.root, Table) else set()
-    if "pipeline" in keys or "stages" in keys:
+    if Path(path).name == MANIFEST:
+        manifest_of(page)
+    elif "pipeline" in keys or "stages" in keys:
         pipeline_of(page)
     elif "environments" in keys:
         policy_of(page)

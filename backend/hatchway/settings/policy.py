@@ -24,6 +24,7 @@ from hatchway.core.policy import (
     RiskAtMost,
     Rule,
     StableHealthy,
+    UndoSafe,
     Verdict,
     VerdictIn,
     Word,
@@ -46,6 +47,7 @@ CONDITIONS: Mapping[str, Callable[[Fields, str], Condition]] = {
     "confidence_at_least": lambda f, k: ConfidenceAtLeast(
         f.number(k, low=0, high=1, example="0.9")
     ),
+    "undo_safe": lambda f, k: UndoSafe(f.flag(k)),
     "risk_at_most": lambda f, k: RiskAtMost(cast(Risk, f.choice(k, RISKS))),
 }
 

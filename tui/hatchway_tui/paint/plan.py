@@ -50,8 +50,9 @@ def _rows(view: View, armed: Armed) -> list[tuple[str, str, str]]:
     item = next(
         (each for each in items(view.model) if each.service == armed.service and each.undo), None
     )
-    if item is not None:
-        undo, tone = item.undo, "ok" if item.undo.upper().startswith("YES") else "bad"
+    computed = item.undo if item is not None else run.undo if run is not None else ""
+    if computed:
+        undo, tone = computed, "ok" if computed.upper().startswith("YES") else "bad"
     else:
         undo, tone = "not computed for this moment: read the changes (d)", "warn"
     return [

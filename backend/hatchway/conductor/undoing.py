@@ -1,0 +1,117 @@
+"""Is it safe to go back at this moment, and what the agent does instead when it is not. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from hatchway.brains.port import Wish
+from hatchway.core.events import Evidence
+from hatchway.core.facts import Fact, Known, Missing
+from hatchway.core.policy import AutomaticRollbacksBelow, Policy, PolicyAnswer
+from hatchway.core.state import Run, State
+from hatchway.core.undo import Moment, Undo, at_this_moment
+
+ROLLBACK_WINDOW_S = 24 * 3600.0
+MOST_TOLD = 4
+RULE = "undo"
+
+
+def automatic_rollbacks(state: State, service: str, now: float) -> int:
+    """How often the agent has rolled `service` back in the window that ends now."""
+    return sum(
+        1 for at in state.automatic_rollbacks.get(service, ()) if now - at < ROLLBACK_WINDOW_S
+    )
+
+
+def going_back(
+    state: State, run: Run, policy: Policy, now: float, *, stable_healthy: bool | None
+) -> Undo:
+    """What the release leaves behind, and how things stand at `now`."""
+    moment = Moment(
+        target_healthy=stable_healthy,
+        automatic_rollbacks=automatic_rollbacks(state, run.service, now),
+        budget=_budget(policy, run.environment),
+        target_quarantined=_quarantined(state, run),
+        target=run.from_version,
+    )
+    return at_this_moment(run.undo, moment)
+
+
+def _budget(policy: Policy, environment: str) -> int:
+    """How many automatic rollbacks the policy grants in a window; one where it does not say."""
+    place = policy.environments.get(environment)
+    rule = place.capabilities.get("rollback") if place is not None else None
+    granted = [
+        c.count for c in (rule.when if rule else ()) if isinstance(c, AutomaticRollbacksBelow)
+    ]
+    return min(granted, default=1)
+
+
+def _quarantined(state: State, run: Run) -> str:
+    """Why the commit to go back to is not to be gone back to; empty when nothing is known."""
+    for other in reversed(state.runs.values()):
+        if other.service != run.service or other.commit != run.base or other.id == run.id:
+            continue
+        if other.undone_by:
+            return (
+                f"{run.from_version} was itself rolled back, by {other.undone_by} (run {other.id})"
+            )
+        if other.outcome == "promoted":
+            return ""  # it was good enough since
+        if other.outcome == "rolled_back":
+            return f"{run.from_version} was itself rolled back (run {other.id})"
+    return ""
+
+
+def as_fact(undo: Undo, now: float) -> Fact:
+    """What a policy may ask: a yes or a no that is known, and what speaks against it."""
+    if undo.safe == "unknown":
+        return Missing("", undo.against[0].text if undo.against else "nobody looked")
+    return Known(undo.safe == "yes", now, undo.against[0].text if undo.against else "repository")
+
+
+def guarded(wish: Wish, said: PolicyAnswer, undo: Undo) -> tuple[Wish, PolicyAnswer]:
+    """The wish to go back with what speaks against it first, and never done by itself then.
+
+    This holds whatever the policy allows. A person may say yes, and sees why the agent did not.
+    """
+    if undo.safe == "yes":
+        return wish, said
+    wish = msgspec.structs.replace(wish, evidence=(*_evidence(undo, wish), *wish.evidence))
+    if said.answer == "auto":
+        why = f"held instead of rolled back: going back is {undo.words}"
+        said = msgspec.structs.replace(said, answer="ask", rule=RULE, why=why)
+    return wish, said
+
+
+def instead(wish: Wish, undo: Undo, now: float) -> tuple[Wish, ...]:
+    """What the agent does rather than go back: it holds, and calls people with the reason."""
+    if undo.safe == "yes" or wish.capability != "rollback":
+        return ()
+    headline = f"not rolled back by itself: going back is {undo.words}"
+    options = Evidence(
+        "UNDO0",
+        "?",
+        "instead: stay held at this share, switch the feature off, or fix it forward; a person may "
+        "still roll back",
+        "undo",
+        now,
+    )
+    evidence = (*_evidence(undo, wish), options, *wish.evidence)
+    return tuple(
+        Wish(capability=c, confidence=wish.confidence, headline=headline, evidence=evidence)
+        for c in ("hold", "page")
+    )
+
+
+def _evidence(undo: Undo, wish: Wish) -> tuple[Evidence, ...]:
+    at = max((e.at for e in wish.evidence), default=0.0)
+    told = [
+        Evidence(f"UNDO{n}", "-" if r.sign == "-" else "?", f"going back: {r.text}", "undo", at)
+        for n, r in enumerate(undo.against[:MOST_TOLD], 1)
+    ]
+    stays = [
+        Evidence(f"STAYS{n}", "?", f"after going back: {text}", "undo", at)
+        for n, text in enumerate(undo.residue[:MOST_TOLD], 1)
+    ]
+    return (*told, *stays)
