@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from . import counts, latency, scan
-from .bets import GUARD_RATIO
+from .bets import GUARD_RATIO, guarding
 from .counts import HEALTHY_TILTS, WORSE_TILTS, Arm, Stratum
 from .joint import GUARD_SHARE
 from .look import Counts, Latency
@@ -159,7 +159,8 @@ class Table:
         yield self._events(
             "warm-up guard", f"{what} of {who} <= {GUARD_RATIO:g} x {whom}",
             old.guard, new.guard, GUARD_RATIO, WORSE_TILTS, suspect, other,
-            share=GUARD_SHARE, idle="" if self._warming else "only in warm-up",
+            share=GUARD_SHARE,
+            idle="" if guarding(old.guard, warming=self._warming) else "only in warm-up",
         )  # fmt: skip
         yield self._events(
             "healthy", f"{what} of {who} >= {self._excludes:g} x {whom}",

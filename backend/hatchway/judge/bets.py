@@ -193,12 +193,20 @@ def _sides(
 ) -> tuple[Wealth, Wealth, Wealth]:
     """Guard, healthy and better after a look at two arms."""
     guard, healthy, better = wealth
-    if setting.warming:
+    if guarding(guard, warming=setting.warming):
         guard = _bet(setting, guard, counts.at_most(GUARD_RATIO, suspect, other), WORSE_TILTS)
-    else:
+    if not setting.warming:
         better = _bet(setting, better, counts.at_most(ratio, other, suspect), WORSE_TILTS)
     bad = counts.at_least(setting.excludes, suspect, other)
     return guard, _bet(setting, healthy, bad, HEALTHY_TILTS), better
+
+
+def guarding(guard: Wealth, *, warming: bool) -> bool:
+    """Whether the guard bets: in warm-up, and after it for as long as it has gains to lose.
+
+    Else a bad start that was no more than that would be held against the canary for ever.
+    """
+    return warming or guard.now > 1.0
 
 
 def _bet(

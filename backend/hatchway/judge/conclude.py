@@ -12,7 +12,7 @@ from .look import Look
 from .mismatch import mismatched
 from .reasons import TOP, reasons
 from .rows import Row, is_healthy, line, row_of, stable_healthy
-from .state import JudgeConfig, JudgeState
+from .state import CountsState, JudgeConfig, JudgeState
 from .verdict import Action, MetricVerdict, Verdict, Word
 
 Said = tuple[Word, Action, str]
@@ -107,7 +107,11 @@ def _not_ours(case: Case) -> Said | None:
 def _regress(case: Case) -> Said | None:
     if not case.state.certain or case.lead < 0 or case.rows[case.lead].trouble:
         return None
-    said = line(case.rows[case.lead], case.state.excludes, worse=True)
+    row = case.rows[case.lead]
+    said = line(row, case.state.excludes, worse=True)
+    if not case.worse:  # it stays so for this rollout, and what is seen by now speaks less of it
+        now = words.figures(row.spec, row.state, row.at)
+        said = f"was worse, {words.chance(case.state.peak)}, less so since: {now}"
     return "REGRESS", "rollback", said + _ailing(case.rows)
 
 
@@ -172,10 +176,29 @@ def _passed_or_not(case: Case) -> Said:
         if missing is not None:  # a word so good is not said at the very moment of not seeing
             return "UNSURE", "none", f"waiting for new data of {missing.spec.label}"
     if not unclear:
-        return "PASS", "none", f"no harm seen: {case.state.excludes:g}x worse is excluded"
+        return "PASS", "none", f"{_seen(compared)}: {case.state.excludes:g}x worse is excluded"
     names = ", ".join(row.spec.label for row in unclear)
+    if all(_without_events(row) for row in unclear):
+        none = "none on either arm so far, and nothing can be told from that"
+        return "UNSURE", "none", f"{names}: {none}"
     when = f"about {words.duration(case.ahead)}" if case.ahead is not None else "unknown time"
     return "UNSURE", "none", f"too little to tell yet on {names}: {when} to go at this traffic"
+
+
+def _seen(compared: list[Row]) -> str:
+    """What a PASS may be about: that nothing is worse, or what is, and is less than excluded."""
+    worse = [
+        f"{row.spec.label} {how}"
+        for row in compared
+        if (how := words.surely(row.spec, row.state, row.at))
+    ]
+    return f"{', '.join(worse)}, more than chance" if worse else "no harm seen"
+
+
+def _without_events(row: Row) -> bool:
+    """Whether there were requests enough to expect something of both arms, and nothing came."""
+    counted = isinstance(row.state.evidence, CountsState)
+    return counted and row.at.canary[1] == row.at.stable[1] == 0 < row.at.stable[0]
 
 
 RULES = (

@@ -49,6 +49,8 @@ def margins(measured: Margins) -> str:
 
 def chance(e: float) -> str:
     """How rarely chance alone gives evidence `e`: "1 in 250 by chance", two figures, below."""
+    if e < 2:
+        return "could be chance"
     if e >= 1_000_000:
         return "less than 1 in 1,000,000 by chance"
     size = 10 ** max(0, floor(log10(e)) - 1)
@@ -114,6 +116,8 @@ def _meaning(
     spec: MetricSpec, metric: MetricState, at: Standing, word: MetricWord, excludes: float
 ) -> str:
     latency = isinstance(metric.evidence, LatencyState)
+    if word == "worse" and not latency and (past := _past(spec, at)):
+        return f"{past}, but it was worse, {chance(at.e)}"
     if word == "worse":
         if latency:
             return f"slower, {chance(at.e)}"
@@ -123,13 +127,49 @@ def _meaning(
     if word == "better":
         return f"better than stable, {chance(at.better)}"
     if word == "same":
-        return f"{excludes:g}x worse is excluded"
+        seen = surely(spec, metric, at)
+        return (
+            f"{seen}, more than chance; {excludes:g}x worse is excluded"
+            if seen
+            else (f"{excludes:g}x worse is excluded")
+        )
     if at.canary[1] + at.stable[1] == 0:
         return "nothing to compare yet"
     suspect, other = (at.stable, at.canary) if spec.worse == "down" else (at.canary, at.stable)
     if suspect[1] * other[0] > 1.2 * other[1] * suspect[0]:
         return "could be chance"
     return "no sign of harm, too little to be sure"
+
+
+def surely(spec: MetricSpec, metric: MetricState, at: Standing) -> str:
+    """How much worse the canary plainly is in this step, as in "1.6x"; empty when it is not.
+
+    Plainly: a fifth at least, and four standard errors. What a step does not exclude it may let
+    pass, but nobody is told that no harm was seen.
+    """
+    down = spec.worse == "down"
+    (n, k), (others, rest) = (at.stable, at.canary) if down else (at.canary, at.stable)
+    if not (n and others and rest) or k * others < 1.2 * rest * n:
+        return ""
+    whole, events = n + others, k + rest
+    mean = events * n / whole
+    phi = max(1.5, metric.margins.phi if metric.margins else 0.0)
+    if (k - mean) ** 2 < 16.0 * phi * mean * (1 - n / whole) * (1 - events / whole):
+        return ""
+    how = times((n, k), (others, rest))
+    if isinstance(metric.evidence, LatencyState):
+        return f"{how} as many slow requests"
+    return f"{how} fewer" if down else how
+
+
+def _past(spec: MetricSpec, at: Standing) -> str:
+    """That the figures of this step are by now as they should be; empty when they are not."""
+    (n, k), (others, rest) = at.canary, at.stable
+    if not (n and others and rest) or k + rest < 20:
+        return ""
+    if spec.worse == "down":
+        return "as many by now" if k * others >= 0.9 * n * rest else ""
+    return f"{times(at.canary, at.stable)} by now" if k * others <= 1.1 * n * rest else ""
 
 
 def _fewer(at: Standing) -> str:
