@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hatchway.core import events as ev
 from hatchway.journal.memory import MemoryJournal, MemoryStore
 from hatchway.journal.port import Draft, Journal
 from hatchway.journal.sqlite import SqliteJournal
@@ -79,3 +80,25 @@ def edit() -> Callable[..., None]:
             conn.commit()
 
     return run
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[..., Awaitable[Path]]:
+    """Writes events into a journal and returns its directory."""
+
+    async def write(*events: ev.Event, actor: str = "bob") -> Path:
+        journal = await SqliteJournal.open(tmp_path / "journal.db", clock=lambda: 2_010.0)
+        drafts = [
+            Draft(
+                stream=ev.stream_of(event),
+                kind=ev.kind_of(event),
+                actor=actor,
+                payload=ev.encode(event),
+            )
+            for event in events
+        ]
+        await journal.append(drafts)
+        await journal.close()
+        return tmp_path
+
+    return write

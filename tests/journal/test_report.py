@@ -145,28 +145,6 @@ GOOD = (
 
 
 @pytest.fixture
-def written(tmp_path):
-    """Writes events into a journal and returns its directory."""
-
-    async def write(*events: ev.Event, actor: str = "bob"):
-        journal = await SqliteJournal.open(tmp_path / "journal.db", clock=lambda: 2_010.0)
-        drafts = [
-            Draft(
-                stream=ev.stream_of(event),
-                kind=ev.kind_of(event),
-                actor=actor,
-                payload=ev.encode(event),
-            )
-            for event in events
-        ]
-        await journal.append(drafts)
-        await journal.close()
-        return tmp_path
-
-    return write
-
-
-@pytest.fixture
 def told(capsys):
     def run(directory, *words: str, run: str = "1", status: int = 0) -> str:
         capsys.readouterr()

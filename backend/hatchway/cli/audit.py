@@ -68,6 +68,16 @@ def _parser() -> argparse.ArgumentParser:
     told.add_argument("run", metavar="RUN", help="a run, as status names it")
     told.add_argument("--format", choices=("text", "json", "csv"), default="text")
     _from(told)
+    out = verb("export", "export", "print the records for other programs", "_export")
+    out.add_argument("--format", choices=("jsonl", "cloudevents", "cdevents"), default="jsonl")
+    out.add_argument("--since", type=_natural, default=0, metavar="SEQ", help="only what is after")
+    out.add_argument("--run", metavar="RUN", help="only what tells of this run")
+    out.add_argument("--source", metavar="URI", help="who says so, in CloudEvents and CDEvents")
+    _from(out)
+    past = verb("replay", "replay", "how things were at a record, as status says it", "_replay")
+    past.add_argument("run", metavar="RUN", help="a run, as status names it")
+    past.add_argument("--at", type=_positive, metavar="SEQ", help="a record (default: its last)")
+    _from(past)
     tail = verb("tail", "tail", "print the newest records")
     tail.add_argument("-n", type=_positive, default=20, help="how many (default 20)")
     return parser
@@ -148,6 +158,12 @@ def _head(text: str) -> Head:
     if not seq.isdigit() or len(digest) != 64:
         raise argparse.ArgumentTypeError("write it as `audit verify` prints it: 42:9f86d0...")
     return int(seq), digest
+
+
+def _natural(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return int(text)
 
 
 def _positive(text: str) -> int:

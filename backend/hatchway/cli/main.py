@@ -17,7 +17,7 @@ looking:
   status                what is going on, one sentence a line
   watch --plain         the same, whenever it changes
   tui                   the dashboard
-  audit                 verify and read the journal
+  audit VERB            verify, report, export, replay the journal; checkpoints
   judge FILE            judge recorded data (--explain RUN: why a past verdict)
 deciding:
   accept ITEM           yes to an approval or a recommendation

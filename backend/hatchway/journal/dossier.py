@@ -18,12 +18,45 @@ class Told(Struct, frozen=True):
     event: ev.Event | ev.Unknown
 
 
-class Dossier(Struct):
-    """What a journal holds of a run: its own stream; who was in control of its service, and the
+class Window:
+    """Which records tell of a run: its own stream; who was in control of its service, and the
     refused commands, from its start to the start of the service's next run.
 
-    `standing` is the change of authority in force when the run started. `others` are all the runs
-    that the journal knows, in order.
+    To be asked for every record of a journal, in order.
+    """
+
+    def __init__(self, run: str) -> None:
+        self._stream = f"run/{run}"
+        self._service = ""  # its stream, while the window is open
+        self.runs: dict[str, None] = {}  # all that the journal knows, in order
+        self.authority: dict[str, Row] = {}  # by stream: the newest change before the run started
+
+    def takes(self, row: Row) -> bool:
+        """Whether the record tells of the run."""
+        where, kind = row[1], row[3]
+        if where.startswith("run/"):
+            self.runs.setdefault(where[4:])
+        if where == self._stream:
+            if kind == "run.started" and not self._service:
+                event = tell(row).event
+                if isinstance(event, ev.RunStarted):
+                    self._service = f"service/{event.service}"
+            return True
+        if where.startswith("service/"):
+            if not self._service:
+                self.authority[where] = row
+            return where == self._service
+        if kind == "run.started" and self._service:
+            event = tell(row).event
+            if isinstance(event, ev.RunStarted) and f"service/{event.service}" == self._service:
+                self._service = "service/"  # the name of none
+        return kind == "command.refused" and len(self._service) > len("service/")
+
+
+class Dossier(Struct):
+    """What a journal holds of a run. `standing` is the change of authority in force at its start.
+
+    `others` are all the runs that the journal knows, in order.
     """
 
     run: str
@@ -33,36 +66,20 @@ class Dossier(Struct):
     others: dict[str, None] = {}
 
 
-def gather(batches: Iterable[Sequence[Row]], run: str, up_to: int | None = None) -> Dossier:
-    """The dossier of `run`, from records up to and with `up_to`. Raises what `batches` raises."""
-    dossier = Dossier(run)
-    stream = f"run/{run}"
-    authority: dict[str, Row] = {}
-    service, following = "", False
+def gather(batches: Iterable[Sequence[Row]], run: str) -> Dossier:
+    """The dossier of `run`. Raises what `batches` raises."""
+    dossier, window = Dossier(run), Window(run)
     for rows in batches:
         for row in rows:
-            if up_to is not None and row[0] > up_to:
-                return dossier
-            where, kind = row[1], row[3]
-            if where == stream:
-                told = tell(row)
-                dossier.told.append(told)
-                if dossier.started is None and isinstance(told.event, ev.RunStarted):
-                    dossier.started = told
-                    service, following = told.event.service, True
-                    before = authority.get(f"service/{service}")
-                    dossier.standing = None if before is None else tell(before)
-            elif where.startswith("service/"):
-                authority[where] = row
-                if following and where == f"service/{service}":
-                    dossier.told.append(tell(row))
-            elif kind == "run.started" and following:
-                event = tell(row).event
-                following = not (isinstance(event, ev.RunStarted) and event.service == service)
-            elif kind == "command.refused" and following:
-                dossier.told.append(tell(row))
-            if where.startswith("run/") and where[4:] not in dossier.others:
-                dossier.others[where[4:]] = None
+            if not window.takes(row):
+                continue
+            told = tell(row)
+            dossier.told.append(told)
+            if dossier.started is None and isinstance(told.event, ev.RunStarted):
+                dossier.started = told
+                before = window.authority.get(f"service/{told.event.service}")
+                dossier.standing = None if before is None else tell(before)
+    dossier.others = window.runs
     return dossier
 
 
