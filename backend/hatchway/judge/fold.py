@@ -9,10 +9,12 @@ from msgspec import structs
 from .bets import observed, span
 from .conclude import concluded
 from .joint import joint, standing
+from .latency import next_bucket
 from .look import Counts, Latency, Look
 from .mismatch import Split, mismatched
 from .mismatch import observed as split_observed
-from .state import JudgeConfig, JudgeState, healthy_again, put_back, raised
+from .recent import sums
+from .state import JudgeConfig, JudgeState, LatencyState, healthy_again, put_back, raised
 from .verdict import Verdict
 
 SETTLING_S = 3.0
@@ -81,11 +83,17 @@ def _times(state: JudgeState) -> tuple[float | None, ...]:
 def _certain(config: JudgeConfig, state: JudgeState, e: float, lead: int) -> bool:
     """Whether it may be rolled back: enough evidence, the split as planned, and not over already.
 
-    A bad spell that has ended is one window of time: that it was bad is not that it is.
+    A bad spell that has ended is one window of time: that it was bad is not that it is. And where
+    all that was slower is one bucket slower, by how much is not known.
     """
     if lead < 0 or e < config.rollback_at or state.weight >= 100:
         return False
-    canary, _ = state.metrics[lead].swings
+    metric = state.metrics[lead]
+    if isinstance(seen := metric.evidence, LatencyState):
+        at_canary = sums(seen.at_canary)
+        if next_bucket(seen.known, at_canary) is not None:
+            return False
+    canary, _ = metric.swings
     return mismatched(state.split) is None and (canary.bad or not canary.spells)
 
 

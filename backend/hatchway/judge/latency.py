@@ -18,6 +18,7 @@ TAILS = ((0.95, (1.5, 3.0)), (0.99, (2.0, 6.0)), (0.999, (5.0, 30.0)))
 TAIL_SHARE = (0.15, 0.2, 0.25)  # of the wealth; the shift has the rest
 SHIFT_SHARE = 0.4
 CLIP = 4.0
+NARROW = 0.95  # of stable's requests in one bucket: then nobody knows how far from its edge
 ENOUGH = 100  # requests of stable before its middle and spread are known
 
 Buckets = tuple[int, ...]
@@ -80,6 +81,21 @@ def tail_bucket(known: Buckets, q: float) -> int | None:
 def slower(counts: Buckets, index: int) -> tuple[int, int]:
     """Requests, and those of them above bucket `index`."""
     return sum(counts), sum(counts[index + 1 :])
+
+
+def next_bucket(known: Buckets, seen: Buckets) -> int | None:
+    """The bucket that has nearly all of stable, when the canary is in it or in the next one.
+
+    Then how much slower the canary is cannot be told: from 99 to 101 ms is enough to move from one
+    bucket to the next, and that is no harm. None in all other cases.
+    """
+    n, m = sum(known), sum(seen)
+    if n < ENOUGH or not m or len(known) != len(seen):
+        return None
+    index = max(range(len(known)), key=known.__getitem__)
+    if known[index] < NARROW * n or index + 2 >= len(known):
+        return None
+    return index if sum(seen[index + 2 :]) <= (1.0 - NARROW) * m else None
 
 
 def _scale(

@@ -9,6 +9,7 @@ from hatchway.core.plan import MetricSpec
 from .counts import Arm
 from .flapping import Swings
 from .joint import Standing
+from .latency import next_bucket
 from .level_words import compared, meaning, where
 from .margins import Margins
 from .quantile import quantile
@@ -119,8 +120,8 @@ def _meaning(
     if word == "worse" and not latency and (past := _past(spec, at)):
         return f"{past}, but it was worse, {chance(at.e)}"
     if word == "worse":
-        if latency:
-            return f"slower, {chance(at.e)}"
+        if isinstance(evidence := metric.evidence, LatencyState):
+            return f"slower, {_how_far(spec, evidence)}{chance(at.e)}"
         if spec.worse == "down":
             return f"{_fewer(at)}, {chance(at.e)}"
         return f"{times(at.canary, at.stable)}, {chance(at.e)}"
@@ -160,6 +161,16 @@ def surely(spec: MetricSpec, metric: MetricState, at: Standing) -> str:
     if isinstance(metric.evidence, LatencyState):
         return f"{how} as many slow requests"
     return f"{how} fewer" if down else how
+
+
+def _how_far(spec: MetricSpec, evidence: LatencyState) -> str:
+    """That the buckets do not tell how much slower; empty when they do."""
+    index = next_bucket(evidence.known, sums(evidence.at_canary))
+    if index is None:
+        return ""
+    scale, unit = (1000.0, "ms") if spec.shown_as == "ms" else (1.0, "s")
+    edge = f"{scale * evidence.bounds[index]:g} {unit}"
+    return f"across the one bound at {edge} (how far is not known: finer buckets would), "
 
 
 def _past(spec: MetricSpec, at: Standing) -> str:
