@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hatchway.cli.where import find
-from hatchway.journal.chain import Head
+from hatchway.journal.chain import Head, digest
 from hatchway.journal.checkpoint import CheckpointError
 from hatchway.journal.port import Damaged, JournalError, Record
 from hatchway.journal.sqlite_file import last_records
@@ -110,6 +110,11 @@ def _verify_options(check: argparse.ArgumentParser) -> None:
 def tail(options: argparse.Namespace, journal: Path) -> int:
     """Print the newest records."""
     for record in last_records(journal, options.n):
+        try:
+            digest(record)
+        except Exception as e:
+            why = f"record {record.seq} cannot be read ({e}): hatchway audit verify says more"
+            raise Damaged(why, record.seq) from e
         print(json.dumps(_as_json(record)) if options.json else _as_words(record))
     return 0
 

@@ -19,6 +19,8 @@ APPLICATION_ID = 0x48575931  # "HWY1" in the file's header: this file is a Hatch
 BUSY_S = 1.5
 """How long SQLite waits for somebody else's lock."""
 
+# The second: a message about a damaged file that quotes from it.
+_UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 _BATCH = 100  # rows a scan gives at once: few, since an event may have megabytes
 
 _SCHEMA = """
@@ -129,7 +131,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
     try:
         conn.execute("PRAGMA query_only = ON")
         _identify(conn, path)
-    except sqlite3.Error as e:
+    except _UNREADABLE as e:
         conn.close()
         raise _unreadable(e, path, 0) from e
     except BaseException:
@@ -172,7 +174,7 @@ def page(conn: sqlite3.Connection, path: Path, after: int, count: int) -> list[R
         rows = conn.execute(
             f"{_SELECT} WHERE seq > ? ORDER BY seq LIMIT ?", (after, count)
         ).fetchall()
-    except sqlite3.Error as e:
+    except _UNREADABLE as e:
         raise _unreadable(e, path, after + 1) from e
     return [to_record(row) for row in rows]
 
@@ -195,13 +197,13 @@ def scan_rows(path: Path, after: int = 0) -> Iterator[list[Row]]:
                 last += len(rows)
                 yield rows
             return
-        except sqlite3.Error:
+        except _UNREADABLE:
             pass  # somewhere in the last batch: which record it is, is seen one by one
         try:
             for row in conn.execute(f"{_SELECT} WHERE seq > ? ORDER BY seq", (last,)):
                 yield [row]
                 last += 1
-        except sqlite3.Error as e:
+        except _UNREADABLE as e:
             raise _unreadable(e, path, last + 1) from e
 
 
@@ -210,7 +212,7 @@ def last_records(path: Path, count: int) -> list[Record]:
     with closing(open_reader(path)) as conn:
         try:
             record = newest(conn)
-        except sqlite3.Error as e:
+        except _UNREADABLE as e:
             raise _unreadable(e, path, 0) from e
         return [] if record is None else page(conn, path, record.seq - count, count)
 
@@ -266,7 +268,7 @@ def _statements(script: str) -> Iterator[str]:
             part = ""
 
 
-def _unreadable(e: sqlite3.Error, path: Path, seq: int) -> JournalError:
+def _unreadable(e: Exception, path: Path, seq: int) -> JournalError:
     name: str = getattr(e, "sqlite_errorname", None) or ""
     if name.startswith(("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
         return JournalError(f"{path} cannot be read now: {e}")
