@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from hatchway.core.plan import MetricSpec
-from hatchway.judge import Counts, Missing
+from hatchway.judge import Counts, Look, Missing, judge
+from hatchway.judge.arithmetic import arithmetic
 from hatchway.judge.look import STALE
+from hatchway.judge.proof import replayed, sealed
 
 Make = Callable[..., Any]
 
@@ -77,3 +79,22 @@ def test_data_that_end_as_the_clock_is_put_back_are_missed_at_once(
     sim.t -= 3600.0
     words = [sim.look({"errors": Missing("scrape failed: refused")}).word for _ in range(4)]
     assert words[-1] == "NO_DATA"
+
+
+def test_the_account_of_a_look_agrees_with_it_after_warm_up_and_after_a_clock_put_back(
+    make_sim: Make, errors: MetricSpec
+) -> None:
+    sim = make_sim(errors)
+    sim.t = 10_000.0
+    sim.raise_to(5)
+    sim.run(9, errors=0.3)
+    assert sim.run(6).e > 1
+    for back in (0.0, 3600.0):
+        sim.t += 1.0 - back
+        look = Look(t=sim.t, seconds=1.0, weight=5, samples=sim.samples())
+        after, verdict = judge(sim.config, sim.state, look, sim.excludes)
+        proof = sealed(sim.config, sim.state, look, sim.excludes, after, verdict)
+        (account,) = arithmetic(replayed(proof)).metrics
+        assert account.bets
+        assert all(bet.as_judged for bet in account.bets), back
+        sim.state = after

@@ -27,9 +27,8 @@ from .state import (
     LatencyState,
     MetricState,
     SeriesState,
+    at_look,
     bound,
-    healthy_again,
-    raised,
 )
 
 
@@ -125,12 +124,8 @@ def arithmetic(replay: Replay) -> Arithmetic:
 
 def _as_bet_on(replay: Replay) -> JudgeState:
     """The state before the look, after what the judge does to it before any bet."""
-    state, look = replay.before, replay.look
-    if state.raised is None:
-        state = raised(state, look.t - look.seconds, look.weight)
-    if state.excludes not in (0.0, replay.excludes):
-        state = healthy_again(state)
-    return state
+    look = replay.look
+    return at_look(replay.before, look.t, look.seconds, look.weight, replay.excludes)
 
 
 def _metric(

@@ -14,7 +14,7 @@ from .look import Counts, Latency, Look
 from .mismatch import Split, mismatched
 from .mismatch import observed as split_observed
 from .recent import sums
-from .state import JudgeConfig, JudgeState, LatencyState, healthy_again, put_back, raised
+from .state import JudgeConfig, JudgeState, LatencyState, at_look, healthy_again
 from .verdict import Verdict
 
 SETTLING_S = 3.0
@@ -41,12 +41,7 @@ def judge(
             " the clock or the scrape is broken"
         )
     began = look.t - look.seconds
-    if state.raised is None:
-        state = raised(state, began, look.weight)
-    if any(at is not None and at > look.t for at in _times(state)):
-        state = put_back(state, look.t)
-    if state.excludes not in (0.0, excludes):
-        state = healthy_again(state)
+    state = at_look(state, look.t, look.seconds, look.weight, excludes)
     split = _split(config, state, look)
     metrics = tuple(
         observed(config, state, excludes, spec, metric, look)
@@ -74,10 +69,6 @@ def judge(
     )
     verdict = concluded(config, state, look, standings, e, lead)
     return structs.replace(state, passed=verdict.word == "PASS"), verdict
-
-
-def _times(state: JudgeState) -> tuple[float | None, ...]:
-    return state.raised, *[metric.heard for metric in state.metrics]
 
 
 def _certain(config: JudgeConfig, state: JudgeState, e: float, lead: int) -> bool:

@@ -181,6 +181,17 @@ def put_back(state: JudgeState, t: float) -> JudgeState:
     )
 
 
+def at_look(
+    state: JudgeState, t: float, seconds: float, weight: int, excludes: float
+) -> JudgeState:
+    """The state as a look finds it that ends at `t`, before anything is bet."""
+    if state.raised is None:
+        state = raised(state, t - seconds, weight)
+    if any(at is not None and at > t for at in (state.raised, *[m.heard for m in state.metrics])):
+        state = put_back(state, t)
+    return state if state.excludes in (0.0, excludes) else healthy_again(state)
+
+
 def bound(spec: MetricSpec, excludes: float) -> float:
     """How many times worse must be excluded for this metric: its own bound or the step's."""
     return excludes if spec.excludes is None else min(spec.excludes, excludes)
