@@ -82,6 +82,7 @@ def rails(up: str) -> Migration:
         ('if sa.true():\n        op.drop_table("orders")', "breaks", "orders"),
         ('op.execute(f"DROP TABLE {name}")', "unclear", "cannot be seen"),
         ('op.create_unique_constraint("u", "orders", ["note"])', "unclear", "create_unique"),
+        ("sa.create_engine('x').execute('DROP TABLE a')", "unclear", "execute"),
         ("purge(op.get_bind())", "unclear", "purge"),
         ("getattr(op, 'drop_' + 'table')('orders')", "unclear", "getattr"),
         ('op.drop_column(**column)', "unclear", "cannot be seen"),
@@ -106,6 +107,11 @@ def test_alembic(up: str, effect: str, words: str) -> None:
 def test_a_way_back_that_is_empty_or_raises_is_none(down: str, back: str, effect: str) -> None:
     said = alembic('op.add_column("orders", sa.Column("note", sa.Text()))', down)
     assert (said.back, said.effect) == (back, effect), said
+
+
+def test_code_that_runs_when_a_migration_is_loaded_is_unclear() -> None:
+    text = ALEMBIC.format(up="pass", down="pass") + "\nop.drop_table('orders')\n"
+    assert found("migrations/versions/1_a.py", text).effect == "unclear"
 
 
 def test_a_renamed_op_is_followed() -> None:
@@ -173,6 +179,8 @@ def test_operations_that_are_added_to_later_are_not_seen_and_so_unclear() -> Non
         ("def up\n    Order.find_each { |o| o.destroy }\n  end", "unclear", "Order"),
         ("def change\n    add_index :orders, :note, unique: true\n  end", "unclear", "duplicates"),
         ("def change\n    do_it\n  end\n\n  def do_it\n    drop_table :a\n  end", "unclear", "do_it"),
+        ("def up\n    execute 'CREATE TABLE a (b int); ' + drop\n  end", "unclear", "cannot be seen"),
+        ("def up\n    execute(sql || 'SET x = 1')\n  end", "unclear", "cannot be seen"),
         ("def up\n    execute \"DROP #{x}\"\n  end", "unclear", "cannot be seen"),
         ("def up\n    add_column :a, :b, :text\n  end\n  def down\n    raise ActiveRecord::IrreversibleMigration\n  end", "unclear", "no way back"),
     ],
@@ -279,6 +287,8 @@ def test_one_that_may_have_run_is_never_harmless() -> None:
         "drizzle/migrations/meta/0001_snapshot.json",
         "docs/versions/1.md",
         "queries/report.sql",
+        "db/structure.sql",
+        "sql/queries/report.sql",
         "VERSION",
         "",
     ],
@@ -299,6 +309,16 @@ def test_an_empty_package_file_is_none_but_unknown_code_in_the_folder_is_unclear
 @pytest.mark.parametrize("path", ["a/migrations/1.py", "db/migrate/1.rb"])
 def test_code_made_to_exhaust_the_reader_is_unclear(path: str, nasty: str) -> None:
     assert found(path, nasty).effect == "unclear"
+
+
+@pytest.mark.parametrize(
+    "nasty", ["<<A\n", "=begin\n", " \n", "def a\n", "execute '", "a,\n", "#", "{|a"]
+)
+def test_a_file_of_a_quarter_megabyte_takes_no_minutes(nasty: str) -> None:
+    """Quadratic reading took four minutes of some of these: the suite's limit is two."""
+    text = f"def up\n{nasty * (MOST_BYTES // len(nasty) - 9)}"
+    for path in ("db/migrate/1.rb", "migrations/1.sql", "migrations/1.py"):
+        found(path, text)
 
 
 @given(

@@ -23,6 +23,8 @@ _FLYWAY = re.compile(r"([VUBR])([0-9][0-9._]*)?__.+\.(sql|java|kt)", re.IGNORECA
 _NUMBERED = re.compile(r"V?([0-9]{1,20}(?:[._][0-9]+)*)(?=[._-]|$)", re.IGNORECASE)
 _NO_MIGRATION = (".md", ".rst", ".txt", ".toml", ".lock", ".sum", ".mako", ".ini", ".cfg", ".pyc")
 _NO_MIGRATION_NAMES = {"env.py", "readme", ".gitkeep", ".keep", ".gitignore", "license"}
+_DUMPS = {"structure.sql"}  # what Rails writes after it has migrated
+_NO_SCHEMA_FOLDERS = {"queries", "query", "tests", "test", "spec", "fixtures"}
 _DOWN_SECTION = re.compile(
     r"^[ \t]*--[ \t]*(?:\+goose[ \t]+down|migrate:down|//@undo|\+migrate[ \t]+down|rollback)\b.*",
     re.IGNORECASE | re.MULTILINE | re.DOTALL,
@@ -45,7 +47,9 @@ def may_be_migration(path: str) -> bool:
         return True
     if "versions" in lowered and low.endswith(".py"):
         return True
-    return low.endswith(".sql") and bool({"sql", "db", "database", "schema", "ddl"} & set(lowered))
+    if not low.endswith(".sql") or low in _DUMPS or _NO_SCHEMA_FOLDERS & set(lowered):
+        return False
+    return bool({"sql", "db", "database", "schema", "ddl"} & set(lowered))
 
 
 def find_migrations(files: Iterable[SourceFile]) -> tuple[Migration, ...]:

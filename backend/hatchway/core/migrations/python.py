@@ -49,13 +49,17 @@ def read_alembic(tree: ast.Module) -> Read:
         for item in node.items
         if isinstance(item.optional_vars, ast.Name)
     }
-    harmless = _names_of(tree, "sqlalchemy") | {"sa"}
+    harmless = _names_of(tree, "sqlalchemy")
     found: list[Seen] = []
+    if any(
+        isinstance(n, ast.Expr | ast.For | ast.With | ast.If) and any(_calls(n)) for n in tree.body
+    ):
+        found.append(unclear("runs code when it is loaded"))
     for call in _calls(up):
         root = _root(call.func)
         if root in ops:
             found += _operation(call)
-        elif root not in harmless:
+        elif root not in harmless or _last(call.func) in _CONNECTS:
             found.append(unclear(f"runs code: {ast.unparse(call.func)[:40]}()"))
     back = _back(_function(tree, "downgrade"))
     if back == "raises":
@@ -63,7 +67,17 @@ def read_alembic(tree: ast.Module) -> Read:
     return tuple(found), "yes" if back == "something" else "no"
 
 
-_ADDS = {"create_table", "create_index", "bulk_insert", "batch_alter_table", "f", "create_schema"}
+_CONNECTS = {"execute", "connect", "begin", "create_engine", "exec_driver_sql", "drop", "drop_all"}
+_ADDS = {
+    "get_context",
+    "autocommit_block",
+    "create_table",
+    "create_index",
+    "bulk_insert",
+    "batch_alter_table",
+    "f",
+    "create_schema",
+}
 _BREAKS = {
     "drop_column": "drops the column",
     "drop_table": "drops the table",
@@ -264,6 +278,10 @@ def _names_of(tree: ast.Module, package: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == package:
             found |= {a.asname or a.name for a in node.names}
     return found
+
+
+def _last(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def _root(node: ast.expr) -> str:

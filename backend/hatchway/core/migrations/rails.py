@@ -9,13 +9,13 @@ from hatchway.core.migrations.found import Seen, breaks, unclear
 from hatchway.core.migrations.python import NO_WAY_BACK, Read
 from hatchway.core.migrations.sql import read_sql
 
-_SECTION = re.compile(r"^\s*def\s+(?:self\.)?(\w+)", re.MULTILINE)
-_COMMENT = re.compile(r"^=begin\b.*?^=end\b[^\n]*|(?<![\w'\"#])#(?!\{)[^\n]*", re.M | re.S)
-_HEREDOC = re.compile(
-    r"<<[~-]?(['\"`]?)(\w+)\1([^\n]*)\n(.*?)^[ \t]*\2\b", re.DOTALL | re.MULTILINE
-)
+_SECTION = re.compile(r"^[ \t]*def[ \t]+(?:self\.)?(\w+)", re.MULTILINE)
+_COMMENT = re.compile(r"(?<![\w'\"#])#(?!\{)[^\n]*")
+_HEREDOC = re.compile(r"<<[~-]?['\"`]?([A-Za-z_]\w*)['\"`]?")
 _VERB = re.compile(r"(?:(\w+)\.)?(\w+[?!]?)")
 _ARGUMENTS = re.compile(r"[:\"'](\w+)[\"']?")
+_ALONE = re.compile(r"[\s(]*")
+_REST = re.compile(r"[\s)]*(?:\.(?:squish|strip|strip_heredoc|chomp)[\s)]*)?")
 _ENDS = re.compile(r"\r?\n|;|[{}](?:\s*\|[\w, ]*\|)?")  # a block in braces holds statements
 _STRING = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'")
 
@@ -39,7 +39,7 @@ _UNIQUE = re.compile(r"unique:\s*true|:unique\s*=>\s*true")
 
 def read_rails(text: str) -> Read:
     """What `change` or `up` does, and whether there is a `down`."""
-    sections = _sections(_COMMENT.sub("", text))
+    sections = _sections(_COMMENT.sub("", _without_blocks(text)))
     body = sections.get("up", sections.get("change"))
     if body is None:
         return (unclear("has neither change nor up"),), "unknown"
@@ -51,6 +51,41 @@ def read_rails(text: str) -> Read:
     return tuple(found), "yes" if has_down or "change" in sections else "no"
 
 
+def _without_blocks(text: str) -> str:
+    """Without what stands between =begin and =end."""
+    kept, inside = [], False
+    for line in text.split("\n"):
+        inside = inside or line.startswith("=begin")
+        if not inside:
+            kept.append(line)
+        inside = inside and not line.startswith("=end")
+    return "\n".join(kept)
+
+
+def _lift(text: str) -> tuple[str, list[str]]:
+    """The text with a number for each heredoc, and what they hold; read once, line by line."""
+    kept: list[str] = []
+    found: list[str] = []
+    body: list[str] = []
+    tag = ""
+    for line in text.split("\n"):
+        match = _HEREDOC.search(line)
+        if tag:
+            if line.strip() == tag:
+                found.append("\n".join(body))
+                tag, body = "", []
+            else:
+                body.append(line)
+        elif match is None:
+            kept.append(line)
+        else:
+            tag = match[1]
+            kept.append(f'{line[: match.start()]}"<heredoc {len(found)}>"{line[match.end() :]}')
+    if tag:  # never closed: what follows is seen as if it ran
+        found.append("\n".join(body))
+    return "\n".join(kept), found
+
+
 def _sections(text: str) -> dict[str, str]:
     marks = list(_SECTION.finditer(text))
     ends = [m.start() for m in marks[1:]] + [len(text)]
@@ -59,15 +94,10 @@ def _sections(text: str) -> dict[str, str]:
 
 
 def _read(body: str) -> Iterator[Seen]:
-    heredocs: list[str] = []
-
-    def lift(match: re.Match[str]) -> str:
-        heredocs.append(match[4])
-        return f'"<heredoc {len(heredocs) - 1}>"{match[3]}\n'
-
+    body, heredocs = _lift(body)
     inside = ""  # the table that a block makes or changes
     creates = False
-    for line in _lines(_HEREDOC.sub(lift, body)):
+    for line in _lines(body):
         match = _VERB.match(line)
         if match is None:
             if line.strip("()[]{} "):
@@ -125,6 +155,7 @@ def _sql(line: str, heredocs: list[str]) -> Iterator[Seen]:
     number = re.fullmatch(r"<heredoc (\d+)>", text)
     if number:
         text = heredocs[int(number[1])]
-    if not text or "#{" in text:
+    alone = match is not None and _ALONE.fullmatch(line[: match.start()], len("execute"))
+    if not text or not alone or not _REST.fullmatch(line, match.end()) or "#{" in text:  # type: ignore[union-attr]
         yield unclear("runs SQL that cannot be seen")
     yield from read_sql(text)

@@ -13,18 +13,20 @@ from msgspec import Struct
 
 from hatchway.core.migrations.found import Seen, breaks, unclear
 
-_TOKEN = re.compile(
-    r"""(?P<space>\s+|--[^\n]*)
-      | (?P<comment>/\*(?!!))
-      | (?P<executed>/\*!\d*|\*/)
-      | (?P<string>[eEnNbBxX]?'(?:[^'\\]|''|\\.)*(?:'|\Z))
-      | (?P<quoted>"(?:[^"]|"")*(?:"|\Z)|`(?:[^`]|``)*(?:`|\Z)|\[[^\]\n]*\])
+_SHAPES = r"""(?P<space>\s+|--[^\n]*)
+      | (?P<comment>/\*(?!M?!))
+      | (?P<executed>/\*M?!\d*|\*/)
+      | (?P<string>[eEnNbBxX]?'(?:[^'\\]|\'\'|ESCAPE)*'?)
+      | (?P<quoted>"(?:[^"\\]|""|ESCAPE)*"?|`(?:[^`]|``)*`?|\[[^\]\n]*\])
       | (?P<dollar>\$(?:[A-Za-z_]\w*)?\$)
       | (?P<word>[^\W\d]\w*)
-      | (?P<other>.)""",
-    re.VERBOSE | re.DOTALL,
-)
+      | (?P<other>.)"""
+_FLAGS = re.VERBOSE | re.DOTALL
+_BACKSLASH_ESCAPES = re.compile(_SHAPES.replace("ESCAPE", r"\\."), _FLAGS)
+_BACKSLASH_IS_ITSELF = re.compile(_SHAPES.replace("ESCAPE", r"\\"), _FLAGS)
+_GO = re.compile(r"^[ \t]*GO(?:[ \t]+\d+)?[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
+_OPEN = "an open quote"
 _DYNAMIC = {"EXECUTE", "EXEC", "PREPARE"}
 
 
@@ -35,18 +37,20 @@ class Token(Struct, frozen=True):
     key: str = ""
 
 
-def tokens(text: str) -> Iterator[Token]:
+def tokens(text: str, pattern: re.Pattern[str] = _BACKSLASH_ESCAPES) -> Iterator[Token]:
     """The tokens of `text` without comments; what MySQL runs in a comment (/*! */) is there.
 
     The body of a $$function$$ comes as its tokens, too: it may run.
     """
     at = 0
     while at < len(text):
-        match = _TOKEN.match(text, at)
+        match = pattern.match(text, at)
         if match is None:  # no such text: `other` takes any character
             return
         at = match.end()
         kind, said = match.lastgroup, match[0]
+        if kind in ("string", "quoted") and not _is_closed(said):
+            yield Token("", _OPEN)
         if kind == "comment":
             at = _end_of_comment(text, at)
         elif kind == "word":
@@ -61,6 +65,11 @@ def tokens(text: str) -> Iterator[Token]:
             yield Token(said, said)
 
 
+def _is_closed(said: str) -> bool:
+    first = next(c for c in said if c in "'\"`[")
+    return said[-1] == {"[": "]"}.get(first, first) and len(said) > said.index(first) + 1
+
+
 def _end_of_comment(text: str, at: int) -> int:
     depth = 1
     while depth:
@@ -73,11 +82,45 @@ def _end_of_comment(text: str, at: int) -> int:
 
 
 def read_sql(text: str) -> tuple[Seen, ...]:
-    """What the statements do, in their order."""
+    """What the statements do, in their order.
+
+    Databases differ in what a backslash means within quotes: where it matters both are read.
+    """
+    text = _GO.sub(";", text)
+    found = _read(text, _BACKSLASH_ESCAPES)
+    return (*found, *_read(text, _BACKSLASH_IS_ITSELF)) if "\\" in text else found
+
+
+def _read(text: str, pattern: re.Pattern[str]) -> tuple[Seen, ...]:
     found: list[Seen] = []
-    for statement in _split(list(tokens(text)), ";"):
-        found += _statement(statement)
+    for statement in _split(list(tokens(text, pattern)), ";"):
+        keys = [token.key for token in statement]
+        seen = _statement(statement)
+        found += seen or _unexpected(keys)
+        if _OPEN in keys:
+            found.append(unclear("holds a quote that is not closed"))
+        if "\\" in keys:
+            found.append(unclear("holds a command of the client (\\)"))
     return tuple(found)
+
+
+_STARTS = {
+    *("DROP", "RENAME", "TRUNCATE", "DELETE", "UPDATE", "REVOKE", "MERGE", "CALL", "MODIFY"),
+    *("ALTER", "CHANGE"),
+}
+
+
+def _unexpected(keys: list[str]) -> list[Seen]:
+    """What may be a second statement: not every database wants a semicolon between two."""
+    if keys[0] in ("GRANT", "COMMENT"):
+        return []
+    for before, key, after in zip(keys, keys[1:], [*keys[2:], ""], strict=False):
+        harmless = before in ("ON", "FOR") or (
+            key == "ALTER" and after != "TABLE" and keys[0] == key
+        )
+        if key in _STARTS and not harmless:
+            return [unclear(f"holds {key} where a statement of its own may begin")]
+    return []
 
 
 def _split(words: Sequence[Token], at: str) -> Iterator[list[Token]]:
@@ -128,7 +171,7 @@ def _statement(words: list[Token]) -> list[Seen]:
             return [unclear(f"rewrites rows of {_name(words[1:])}")]
         case "CREATE":
             return _create(words, keys)
-        case _ if first in _SILENT and "DROP" not in keys and "DELETE" not in keys:
+        case _ if first in _SILENT:
             return []
         case "IF" | "DO" | "WITH" | "CALL" | "SELECT" | "DECLARE":
             return _code(words, keys)
@@ -215,7 +258,7 @@ def _table_action(table: str, words: list[Token], keys: list[str]) -> list[Seen]
             return [_altered(table, words[1:], keys[1:])]
         case ["ADD", *_]:
             return _added(table, words[1:], keys[1:])
-        case ["SET" | "RESET" | "OWNER" | "ENGINE" | "COMMENT" | "VALIDATE" | "CLUSTER", *_]:
+        case ["SET" | "RESET" | "ENGINE" | "COMMENT" | "VALIDATE" | "CLUSTER", *_]:
             return [] if keys[:2] != ["SET", "SCHEMA"] else [breaks(f"moves {table}")]
     return [unclear(f"alters {table}: {' '.join(t.text for t in words[:3])[:40]}")]
 
