@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from hatchway.core.plan import SeriesRef
-from hatchway.judge import Counts, Gauge, JudgeConfig, Look, before, judge, new, raised
+from hatchway.judge import (
+    Counts,
+    Gauge,
+    JudgeConfig,
+    Look,
+    Missing,
+    before,
+    judge,
+    new,
+    raised,
+)
 
 
 def run(config, levels, *, down_before, down_after=True, seconds=60, seed=1):
@@ -71,3 +81,18 @@ def test_stable_that_was_ill_before_the_rollout_is_said_to_have_been(errors, mak
     verdict = run(config_of(errors, make_metric), (0.2, 0.2), down_before=False)
     said = " ".join(why.text for why in verdict.why)
     assert "stable itself is beyond the limit since before the rollout: not ours" in said
+
+
+def test_stable_is_known_to_be_well_for_a_while_after_the_canary_hangs(errors):
+    config = JudgeConfig(metrics=(errors,))
+    state = raised(new(config), 0, 5)
+    healthy = {}
+    for t in range(1, 60):
+        sample = Counts((5, 0), (95, 1)) if t <= 20 else Missing("scrape failed", "canary")
+        state, verdict = judge(
+            config, state, Look(t=t, seconds=1, weight=5, samples={"errors": sample}), 10
+        )
+        healthy[t] = verdict.stable_healthy
+    assert healthy[20] is True
+    assert healthy[35] is True
+    assert healthy[45] is None

@@ -94,13 +94,18 @@ def row_of(
     )
 
 
+KNOWN_S = 20.0
+"""So long after the newest data stable is taken to be as it was. A canary that hangs gives no data to
+compare, and whether stable can take the traffic back must not be unknown for that."""
+
+
 def stable_healthy(rows: tuple[Row, ...]) -> bool | None:
     """Whether stable is within its own hard limits lately; None when that is not known."""
     known, unknown = [], False
     for row in rows:
         if row.spec.shared or (row.spec.limit is None and row.spec.kind != "state"):
             continue
-        if row.unheard_s == 0 and row.stable_is_over is not None:
+        if row.unheard_s <= KNOWN_S and row.stable_is_over is not None:
             known.append(not row.stable_is_over)
         elif row.judged:
             unknown = True
