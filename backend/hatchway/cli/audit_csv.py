@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from hatchway.cli.audit_text import time_of
-from hatchway.journal.report import Report
+from hatchway.journal.account import Report
 from hatchway.runners.visible import visible
 
 COLUMNS = ("section", "record", "time", "who", "what", "result", "why", "evidence")

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from hatchway.journal.report import Answer, Change, Check, Decision, Line, Report, Stop
+from hatchway.journal.account import Answer, Change, Check, Decision, Line, Report, Stop
 from hatchway.runners.visible import visible
 
 WIDTH = 80

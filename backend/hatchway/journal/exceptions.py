@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hatchway.journal.report import Answer, Report
+from hatchway.journal.account import Answer, Report
 
 
 def exceptions(report: Report) -> list[str]:
