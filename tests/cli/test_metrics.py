@@ -29,6 +29,7 @@ pipeline: store
 service: store
 environment: prod
 stages:
+  - {name: release, kind: release}
   - name: canary
     kind: canary
     deploy: [{start: "true"}]
