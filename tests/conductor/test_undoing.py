@@ -136,6 +136,15 @@ async def test_f26_there_is_no_rollback_to_something_worse(houses: Callable[...,
     assert await house.ended() == "rolled_back", "as soon as it is known to be healthy"
 
 
+async def test_a_stable_version_of_unknown_health_is_gone_back_to_when_it_is_the_better_one(
+    houses: Callable[..., Any],
+) -> None:
+    house = await canary(houses)
+    await house.look("REGRESS", "rollback", stable_healthy=None)
+    assert await house.ended() == "rolled_back"
+    assert house.of(ev.EffectIntended)[-1].by.kind == "agent"
+
+
 async def test_in_recommend_mode_people_are_asked_once_and_not_paged_besides(
     houses: Callable[..., Any],
 ) -> None:

@@ -186,6 +186,15 @@ def test_how_things_stand_may_speak_against_it(more: Any, safe: str, words: str)
     assert words in said.words
 
 
+def test_the_better_of_two_will_do_where_its_health_is_not_known_but_never_an_unhealthy_one() -> (
+    None
+):
+    """A canary that hangs takes its half of a comparison with it."""
+    for healthy, safe in ((None, "yes"), (False, "no"), (True, "yes")):
+        moment = msgspec.structs.replace(WELL, target_healthy=healthy, target_better=True)
+        assert u.at_this_moment(SAFE, moment).safe == safe
+
+
 def test_s01_knight_2012_an_instance_that_runs_something_else_is_named() -> None:
     fleet = (*(u.Instance(f"i{n}", "1.4.0") for n in range(7)), u.Instance("i7", "1.3.9"))
     said = u.at_this_moment(SAFE, msgspec.structs.replace(WELL, fleet=fleet))

@@ -24,7 +24,8 @@ from hatchway.conductor.undoing import going_back, instead
 from hatchway.core import events as ev
 from hatchway.core.actions import Ask
 from hatchway.core.policy import Policy
-from hatchway.core.state import State
+from hatchway.core.state import Run, State
+from hatchway.core.undo import Undo
 from hatchway.journal.port import JournalError
 
 log = logging.getLogger("hatchway.agent")
@@ -158,15 +159,14 @@ class Agent:
                 return ()
             now = self._clock()
             read = self._live.standing.get(run.service)
-            healthy = seen.stable_healthy
-            undo = going_back(state, run, self._policy, now, stable_healthy=healthy)
+            undo = self._undo(state, run, situation, seen, now)
             facts = facts_of(
                 state,
                 run,
                 now,
                 control=(read[0].mode, read[1]) if read else None,
                 data_at=seen.data_at,
-                stable_healthy=healthy,
+                stable_healthy=seen.stable_healthy,
                 confidence=wish.confidence,
                 undo=undo,
             )
@@ -176,6 +176,14 @@ class Agent:
 
         return "agent", decide
 
+    def _undo(self, state: State, run: Run, situation: Situation, seen: Seen, now: float) -> Undo:
+        sight = situation.sight
+        regress = sight is not None and (sight.word, sight.action) == ("REGRESS", "rollback")
+        healthy = seen.stable_healthy
+        return going_back(
+            state, run, self._policy, now, stable_healthy=healthy, stable_better=regress
+        )
+
     def _instead(
         self, situation: Situation, wishes: tuple[Wish, ...], brain: str, seen: Seen
     ) -> list[Entry]:
@@ -183,7 +191,7 @@ class Agent:
         state, run, now = self._ledger.state, situation.run, self._clock()
         if run.mode != "act":
             return []  # people are asked in any case
-        undo = going_back(state, run, self._policy, now, stable_healthy=seen.stable_healthy)
+        undo = self._undo(state, run, situation, seen, now)
         rather = [w for wish in wishes for w in instead(wish, undo, now)]
         return [self._entry(situation, wish, brain, seen) for wish in rather]
 

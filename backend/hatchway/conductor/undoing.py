@@ -24,15 +24,25 @@ def automatic_rollbacks(state: State, service: str, now: float) -> int:
 
 
 def going_back(
-    state: State, run: Run, policy: Policy, now: float, *, stable_healthy: bool | None
+    state: State,
+    run: Run,
+    policy: Policy,
+    now: float,
+    *,
+    stable_healthy: bool | None,
+    stable_better: bool = False,
 ) -> Undo:
-    """What the release leaves behind, and how things stand at `now`."""
+    """What the release leaves behind, and how things stand at `now`.
+
+    `stable_better`: the judge is certain that the new version is the worse of the two.
+    """
     moment = Moment(
         target_healthy=stable_healthy,
         automatic_rollbacks=automatic_rollbacks(state, run.service, now),
         budget=_budget(policy, run.environment),
         target_quarantined=_quarantined(state, run),
         target=run.from_version,
+        target_better=stable_better,
     )
     return at_this_moment(run.undo, moment)
 

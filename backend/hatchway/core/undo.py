@@ -79,6 +79,7 @@ class Moment(Struct, frozen=True, kw_only=True):
     target_quarantined: str | None = None  # why; empty: it is not
     target: str = ""  # the version to go back to
     fleet: tuple[Instance, ...] = ()
+    target_better: bool = False  # measured side by side, the new version is the worse one
 
 
 def undo_of(release: Release) -> Undo:
@@ -251,8 +252,14 @@ def _residue(release: Release) -> Iterator[str]:
 
 
 def target_is_healthy(moment: Moment) -> Iterator[Reason]:
-    """The version to go back to is not worse off itself."""
-    if moment.target_healthy is None:
+    """The version to go back to is not worse off itself.
+
+    Where its health is not known, to be the better of two that take traffic now is enough: a new
+    version that hangs takes its half of a comparison with it.
+    """
+    if moment.target_healthy is None and moment.target_better:
+        yield Reason("+", "target", "the old version is the better of the two")
+    elif moment.target_healthy is None:
         yield Reason("?", "target", "whether the old version is healthy is not known")
     elif moment.target_healthy:
         yield Reason("+", "target", "the old version is healthy")
