@@ -31,7 +31,10 @@ def locked(path: Path) -> Iterator[None]:
 def test_the_agent_and_people_get_back_with_the_journal_locked(
     start_demo: Callable[..., Any],
 ) -> None:
-    demo = start_demo("--pipeline", QUICK, "--approve", "manual", "--mode", "act", "--keep")
+    # With this much traffic the evidence does not hang on a few requests.
+    demo = start_demo(
+        "--pipeline", QUICK, "--approve", "manual", "--mode", "act", "--keep", "--rate", "300"
+    )
     demo.approve()
     demo.until_weight(5)
     with locked(demo.d / "journal.db"):
