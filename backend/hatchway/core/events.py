@@ -12,6 +12,17 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from hatchway.core.event import EventBase as _Event
+from hatchway.core.events_of_services import (
+    BreakerClosed,
+    BreakerOpened,
+    ExpectationDeclared,
+    ExpectationWithdrawn,
+    QuarantineLifted,
+    ServiceEvent,
+    TargetChanged,
+    TargetRestored,
+)
 from hatchway.core.plan import PipelinePlan
 from hatchway.core.undo import Undo
 
@@ -23,11 +34,9 @@ Capability = Literal[
 Answer = Literal["auto", "ask", "deny"]
 JobStatus = Literal["passed", "failed", "timed_out", "cancelled", "lost"]
 Outcome = Literal["promoted", "rolled_back", "held", "rejected", "failed"]
-HoldCause = Literal["no_data", "evidence", "unsure", "stable_unhealthy", "target"]
-
-
-class _Event(Struct, frozen=True, kw_only=True, tag_field="kind"):
-    """Base of all events."""
+HoldCause = Literal[
+    "no_data", "evidence", "unsure", "stable_unhealthy", "target", "quarantine", "drift", "version"
+]
 
 
 class Change(Struct, frozen=True):
@@ -46,6 +55,14 @@ class Evidence(Struct, frozen=True):
     text: str
     source: str
     at: float
+
+
+class Symptom(Struct, frozen=True):
+    """A metric that showed the regression, and its levels then, as they are shown. None: unknown."""
+
+    metric: str
+    stable: float | None
+    canary: float | None
 
 
 class By(Struct, frozen=True):
@@ -67,6 +84,7 @@ class RunStarted(_Event, frozen=True, kw_only=True, tag="run.started"):
     to_version: str
     plan: PipelinePlan
     policy_digest: str
+    attests: bool = False  # its instances say which version they run
 
 
 class StageStarted(_Event, frozen=True, kw_only=True, tag="stage.started"):
@@ -121,7 +139,7 @@ class ItemOpened(_Event, frozen=True, kw_only=True, tag="item.opened"):
     expires_at: float
     confidence: float | None = None
     lines: tuple[str, ...] = ()
-    binding: dict[str, str] = {}
+    binding: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
 
 
 class ItemClosed(_Event, frozen=True, kw_only=True, tag="item.closed"):
@@ -141,6 +159,7 @@ class VerdictChanged(_Event, frozen=True, kw_only=True, tag="verdict.changed"):
     evidence: tuple[Evidence, ...]
     confidence: float
     proof: bytes = b""  # what the judge had before and saw, so that the verdict can be recomputed
+    symptoms: tuple[Symptom, ...] = ()  # what made it a REGRESS
 
 
 class ProposalMade(_Event, frozen=True, kw_only=True, tag="proposal.made"):
@@ -246,6 +265,37 @@ class AuthorityChanged(_Event, frozen=True, kw_only=True, tag="authority.changed
     uid: int = -1
 
 
+class FleetAttested(_Event, frozen=True, kw_only=True, tag="fleet.attested"):
+    """Every instance of the canary says that it runs the version that was deployed."""
+
+    run: str
+    version: str
+    instances: int
+
+
+class ResidueFound(_Event, frozen=True, kw_only=True, tag="residue.found"):
+    """The traffic went back, and this is not as it was before: the rollback is not done."""
+
+    run: str
+    left: tuple[str, ...]
+
+
+class RollbackConfirmed(_Event, frozen=True, kw_only=True, tag="rollback.confirmed"):
+    """A rollback is done: everything is as it was, and so it was observed."""
+
+    run: str
+    seen: tuple[str, ...]
+
+
+class ResidueAccepted(_Event, frozen=True, kw_only=True, tag="residue.accepted"):
+    """A person says why what a rollback left behind may stay."""
+
+    run: str
+    left: tuple[str, ...]
+    by: str
+    reason: str
+
+
 class CommandRefused(_Event, frozen=True, kw_only=True, tag="command.refused"):
     command: str
     by: str
@@ -282,6 +332,11 @@ Event = (
     | RunResumed
     | RunEnded
     | AuthorityChanged
+    | ServiceEvent
+    | FleetAttested
+    | ResidueFound
+    | RollbackConfirmed
+    | ResidueAccepted
     | CommandRefused
 )
 
@@ -297,10 +352,14 @@ def kind_of(event: Event) -> str:
 def stream_of(event: Event) -> str:
     """The stream that an event belongs to."""
     match event:
-        case AuthorityChanged():
-            return f"service/{event.service}"
         case CommandRefused():
             return "commands"
+        case AuthorityChanged() | QuarantineLifted() | ExpectationDeclared():
+            return f"service/{event.service}"
+        case ExpectationWithdrawn() | BreakerOpened() | BreakerClosed():
+            return f"service/{event.service}"
+        case TargetChanged() | TargetRestored():
+            return f"service/{event.service}"
         case _:
             return f"run/{event.run}"
 

@@ -7,6 +7,7 @@ from typing import assert_never
 import msgspec
 
 from hatchway.core import events as ev
+from hatchway.core.evolve_services import after_run_event, closed, into_quarantine, service_after
 from hatchway.core.state import (
     Answered,
     Authority,
@@ -41,12 +42,16 @@ def evolve(state: State, event: ev.Event | ev.Unknown, *, seq: int, at: float, i
             what = event.what.partition(" ")[0]
             refusal = Answered(seq, event.why, event.code, event.todo, what)
             state = _answered(state, event.command, refusal)
+        case ev.QuarantineLifted() | ev.ExpectationDeclared() | ev.ExpectationWithdrawn():
+            state = service_after(state, event, at)
+        case ev.BreakerOpened() | ev.BreakerClosed() | ev.TargetChanged() | ev.TargetRestored():
+            state = service_after(state, event, at)
         case _:
             run = state.runs.get(event.run)
             if run is not None:
                 changed = _replace(_run_after(run, event, at), version=run.version + 1)
                 state = _with_run(state, changed)
-                state = _rollbacks(state, changed, event, at)
+                state = after_run_event(state, changed, event, at)
     if idem and not isinstance(event, ev.AuthorityChanged | ev.CommandRefused):
         state = _answered(state, idem, Answered(seq, _said(event), what=_verb(event)))
     return _replace(state, seq=seq)
@@ -65,6 +70,7 @@ def _started(event: ev.RunStarted, at: float) -> Run:
         to_version=event.to_version,
         plan=event.plan,
         policy_digest=event.policy_digest,
+        attests=event.attests,
         started_at=at,
         stages=tuple(Stage(stage.name) for stage in event.plan.stages),
     )
@@ -95,7 +101,13 @@ def _run_after(run: Run, event: ev.Event, at: float) -> Run:
             return _items(run, event, at)
         case ev.VerdictChanged():
             verdict = Verdict(
-                event.word, event.action, event.headline, event.evidence, event.confidence, at
+                event.word,
+                event.action,
+                event.headline,
+                event.evidence,
+                event.confidence,
+                at,
+                event.symptoms,
             )
             return _replace(run, verdict=verdict)
         case ev.ProposalMade():
@@ -141,7 +153,20 @@ def _run_after(run: Run, event: ev.Event, at: float) -> Run:
             return _replace(
                 run, outcome=event.outcome, why=event.why, ended_at=at, hold=None, items=items
             )
+        case ev.FleetAttested():
+            return _replace(run, attested=event.version)
+        case ev.ResidueFound():
+            since = run.residue_since or at
+            return _replace(run, residue=event.left, residue_since=since)
+        case ev.RollbackConfirmed():
+            return _replace(run, confirmed_at=at, residue=(), residue_since=0.0)
+        case ev.ResidueAccepted():
+            return _replace(run, residue=event.left, residue_by=event.by)
         case ev.RunStarted() | ev.AuthorityChanged() | ev.CommandRefused():
+            return run
+        case ev.QuarantineLifted() | ev.ExpectationDeclared() | ev.ExpectationWithdrawn():
+            return run
+        case ev.BreakerOpened() | ev.BreakerClosed() | ev.TargetChanged() | ev.TargetRestored():
             return run
         case _:
             assert_never(event)
@@ -218,17 +243,6 @@ def _effect(run: Run, key: str, **changes: object) -> Run:
     return _replace(run, effects={**run.effects, key: _replace(effect, **changes)})
 
 
-def _rollbacks(state: State, run: Run, event: ev.Event, at: float) -> State:
-    """Count the agent's own rollbacks, which are budgeted."""
-    if not (isinstance(event, ev.EffectIntended) and event.by.kind == "agent"):
-        return state
-    if event.weight != 0:
-        return state
-    known = state.automatic_rollbacks.get(run.service, ())
-    counted = {**state.automatic_rollbacks, run.service: (*known[-20:], at)}
-    return _replace(state, automatic_rollbacks=counted)
-
-
 def _authority_changed(state: State, event: ev.AuthorityChanged, seq: int) -> State:
     authority = Authority(
         service=event.service,
@@ -240,6 +254,8 @@ def _authority_changed(state: State, event: ev.AuthorityChanged, seq: int) -> St
         spool=event.spool,
     )
     state = _replace(state, authority={**state.authority, event.service: authority})
+    if event.op == "release":
+        state = closed(state, event.service)
     run = state.active_run(event.service)
     if run is not None:
         if event.op == "rollback" and (run.capsule or run.effects):
@@ -260,7 +276,9 @@ def _undone(state: State, event: ev.AuthorityChanged) -> State:
     run = next(moved, None)
     if run is None or run.outcome != "promoted" or run.undone_by:
         return state
-    return _with_run(state, _replace(run, undone_by=event.by, version=run.version + 1))
+    run = _replace(run, undone_by=event.by, version=run.version + 1)
+    why = event.reason or "it had been promoted"
+    return into_quarantine(_with_run(state, run), run, event.by, why, event.at)
 
 
 def said_of_authority(event: ev.AuthorityChanged) -> str:
@@ -286,6 +304,16 @@ def _said(event: ev.Event | ev.Unknown) -> str:
             return f"run {event.run} started"
         case ev.ItemClosed():
             return f"{event.status} by {event.by}"
+        case ev.QuarantineLifted():
+            return f"{event.commit[:9]} may be released again, says {event.by}"
+        case ev.ExpectationDeclared():
+            return f"{event.expectation}: {event.metric} up to {event.at_most:g} is expected"
+        case ev.ExpectationWithdrawn():
+            return f"{event.expectation} withdrawn by {event.by}"
+        case ev.BreakerClosed():
+            return f"breaker of {event.service} closed by {event.by}"
+        case ev.ResidueAccepted():
+            return f"what the rollback of run {event.run} left is accepted by {event.by}"
         case _:
             return "done"
 
@@ -296,6 +324,16 @@ def _verb(event: ev.Event | ev.Unknown) -> str:
             return "start"
         case ev.ItemClosed():
             return "accept" if event.status == "accepted" else "reject"
+        case ev.ResidueAccepted():
+            return "accept"
+        case ev.QuarantineLifted():
+            return "lift"
+        case ev.ExpectationDeclared():
+            return "expect"
+        case ev.ExpectationWithdrawn():
+            return "withdraw"
+        case ev.BreakerClosed():
+            return "close"
         case _:
             return ""
 

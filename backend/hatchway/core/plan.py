@@ -126,6 +126,7 @@ class MetricSpec(Struct, frozen=True, kw_only=True):
     quantile: float = 0.95
     plot: bool = False
     shared: bool = False  # one dependency behind both arms: its trouble is "not ours"
+    protected: bool | None = None  # nobody may declare it expected; None: core/expectations.py says
 
 
 class EndpointSpec(Struct, frozen=True):

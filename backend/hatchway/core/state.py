@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from hatchway.core.breaker import Breaker
 from hatchway.core.events import (
     Answer,
     By,
@@ -17,8 +18,11 @@ from hatchway.core.events import (
     Mode,
     Outcome,
     Risk,
+    Symptom,
 )
+from hatchway.core.expectations import Expected
 from hatchway.core.plan import CanaryStage, PipelinePlan
+from hatchway.core.quarantine import Wards
 from hatchway.core.undo import Undo
 
 StageStatus = Literal["pending", "running", "waiting", "passed", "failed", "cancelled"]
@@ -107,6 +111,7 @@ class Verdict(Struct, frozen=True):
     evidence: tuple[Evidence, ...]
     confidence: float
     at: float
+    symptoms: tuple[Symptom, ...] = ()
 
 
 class Hold(Struct, frozen=True):
@@ -162,6 +167,12 @@ class Run(Struct, frozen=True):
     ended_at: float = 0.0
     undone_by: str = ""
     undo: Undo | None = None
+    attests: bool = False
+    attested: str = ""  # the version that every instance of the canary said it runs
+    confirmed_at: float = 0.0  # its rollback was observed to be done
+    residue: tuple[str, ...] = ()  # what its rollback left behind, as it was last looked at
+    residue_since: float = 0.0
+    residue_by: str = ""  # who accepted that
 
     @property
     def canary(self) -> CanaryStage | None:
@@ -172,6 +183,31 @@ class Run(Struct, frozen=True):
     def active(self) -> bool:
         """Whether the run has not ended."""
         return self.outcome is None
+
+    @property
+    def went_back(self) -> bool:
+        """Whether its traffic was given back to the old version, before or after its end."""
+        return self.outcome == "rolled_back" or bool(self.undone_by)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether nobody knows yet that its rollback left nothing behind, or accepted that."""
+        return self.went_back and not self.confirmed_at and not self.residue_by
+
+
+class Drift(Struct, frozen=True):
+    """A change of the target that Hatchway did not make, and that is still there."""
+
+    what: str
+    wanted: str
+    found: str
+    since: float
+    why: str
+
+    @property
+    def words(self) -> str:
+        """The change in a line."""
+        return f"unattributed change: {self.what} is {self.found}, {self.wanted} is wanted"
 
 
 class Authority(Struct, frozen=True):
@@ -207,6 +243,10 @@ class State(Struct, frozen=True):
     authority: dict[str, Authority] = {}
     answers: dict[str, Answered] = {}
     automatic_rollbacks: dict[str, tuple[float, ...]] = {}  # by service: when
+    quarantine: Wards = {}
+    expectations: Expected = {}
+    breakers: dict[str, Breaker] = {}  # by service
+    drift: dict[str, dict[str, Drift]] = {}  # by service, and by what changed
 
     def authority_of(self, service: str) -> Authority:
         """Who is in control of `service`; the agent at epoch 0 when nothing was ever said."""
@@ -215,6 +255,15 @@ class State(Struct, frozen=True):
     def active_run(self, service: str) -> Run | None:
         """The run of `service` that has not ended, if there is one."""
         return next((r for r in self.runs.values() if r.service == service and r.active), None)
+
+    def last_back(self, service: str) -> Run | None:
+        """The newest run of `service` whose traffic went back, if no newer one moved any."""
+        for run in reversed(self.runs.values()):
+            if run.service == service and run.went_back:
+                return run
+            if run.service == service and run.effects:
+                return None
+        return None
 
     def live_commit(self, service: str) -> str:
         """The commit that this journal says was promoted last and stands; empty when none does."""

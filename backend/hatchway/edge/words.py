@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hatchway.core import events as ev
 from hatchway.core.evolve import said_of_authority
+from hatchway.core.quarantine import clock
 from hatchway.edge.protocol import AuditLine, Tone
 from hatchway.journal.port import Record
 
@@ -77,6 +78,39 @@ def _words(event: ev.Event | ev.Unknown) -> tuple[str, Tone] | None:
             return f"{said_of_authority(event)}{reason}{direct}", tone
         case ev.CommandRefused():
             return f"refused {event.what}: {event.why}", "warn"
+        case ev.FleetAttested():
+            return f"all {event.instances} instances say that they run {event.version}", "plain"
+        case ev.ResidueFound():
+            return f"RESIDUE after the rollback of run {event.run}: {'; '.join(event.left)}", "bad"
+        case ev.RollbackConfirmed():
+            return f"rollback of run {event.run} DONE: {'; '.join(event.seen)}", "good"
+        case ev.ResidueAccepted():
+            return f"residue of run {event.run} accepted: {event.reason}", "warn"
+        case _:
+            return of_service(event)
+
+
+def of_service(event: ev.ServiceEvent) -> tuple[str, Tone]:
+    """What outlives a run, in words."""
+    name = event.service
+    match event:
+        case ev.QuarantineLifted():
+            return f"quarantine of {event.commit[:9]} lifted for {name}: {event.reason}", "warn"
+        case ev.ExpectationDeclared():
+            until = clock(event.expires_at)
+            what = f"{event.metric} of {name} up to {event.at_most:g} until {until}"
+            return f"expects {what}, ticket {event.ticket}: {event.reason}", "warn"
+        case ev.ExpectationWithdrawn():
+            return f"{event.expectation} withdrawn: {event.reason}", "plain"
+        case ev.BreakerOpened():
+            return f"breaker of {name} open, the agent only recommends: {event.why}", "bad"
+        case ev.BreakerClosed():
+            return f"breaker of {name} closed: {event.reason}", "warn"
+        case ev.TargetChanged():
+            what = f"{event.what} is {event.found}, {event.wanted} is wanted"
+            return f"unattributed change of {name}: {what} ({event.why})", "bad"
+        case ev.TargetRestored():
+            return f"{event.what} of {name} is again as wanted, after {event.seconds:.0f} s", "good"
 
 
 def _proposal(event: ev.ProposalMade) -> tuple[str, Tone]:
