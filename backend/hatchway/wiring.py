@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+from hatchway.brains.port import Brain
 from hatchway.brains.rules import RulesBrain
 from hatchway.conductor.authority import AuthorityFollower
 from hatchway.conductor.conductor import Conductor
@@ -62,22 +63,22 @@ def _only_one(directory: Path) -> Iterator[None]:
 
 @contextlib.asynccontextmanager
 async def backend(
-    directory: Path, settings: Settings, lost: Callable[[], None]
+    directory: Path, settings: Settings, lost: Callable[[], None], brain: Brain | None = None
 ) -> AsyncIterator[Hub]:
     """Run a backend over the state in `directory` until the block is left; yields its documents.
 
-    `lost()` is called when another process takes the journal over; leave the block then.
+    `brain` proposes; without one the built-in rules do. `lost()` is called when another process takes the journal over; leave the block then.
     Raises AlreadyRunning, JournalError when the journal cannot be opened, and what
     `edge.server.serve` raises.
     """
     with _only_one(directory):
-        async with _backend(directory, settings, lost) as hub:
+        async with _backend(directory, settings, lost, brain or RulesBrain()) as hub:
             yield hub
 
 
 @contextlib.asynccontextmanager
 async def _backend(
-    directory: Path, settings: Settings, lost: Callable[[], None]
+    directory: Path, settings: Settings, lost: Callable[[], None], brain: Brain
 ) -> AsyncIterator[Hub]:
     installation, clock = settings.installation, time.time
     services = tuple(service.name for service in installation.services)
@@ -103,13 +104,14 @@ async def _backend(
         conductor = Conductor(
             ledger=ledger,
             live=live,
-            brain=RulesBrain(),
+            brain=brain,
             forges=forges,
             jobs=Jobs(ledger, live, runner, forges, directory),
             weights=Weights(ledger, target, follower.read, clock),
             policy=settings.policy,
             clock=clock,
             read_manifest=read_manifest,
+            drill_every_s=installation.drill_every_s,
         )
         desk = Desk(
             installation=installation,

@@ -16,9 +16,9 @@ TABLE = {
     "viewer": set(),
     "auditor": set(),
     "agent": set(),
-    "operator": STOPS | {"release", "start"},
+    "operator": STOPS | {"release", "start", "drill"},
     "approver": STOPS | {"approve"},
-    "admin": STOPS | {"release"},
+    "admin": STOPS | {"release", "drill"},
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from hatchway.core import events as ev
+from hatchway.core.drills import Evidence
 from hatchway.core.plan import PipelinePlan
 from hatchway.edge.protocol import Tone
 from hatchway.edge.words import line_of
@@ -99,6 +100,9 @@ EVENTS: tuple[ev.Event, ...] = (
     ev.ResidueFound(**RUN, left=("a route is left",)),
     ev.RollbackConfirmed(**RUN, seen=("weight 0",)),
     ev.ResidueAccepted(**RUN, left=("a route is left",), by="ana", reason="w"),
+    ev.DrillRecorded(
+        evidence=Evidence(drill="d", environment="staging", service="shop", began=1.0), digest="a"
+    ),
 )
 SILENT = {"stage.started", "job.started", "capsule.armed", "step.entered"}
 

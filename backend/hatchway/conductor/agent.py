@@ -23,6 +23,7 @@ from hatchway.conductor.proposals import facts_of, no_proof, nonsense, propose, 
 from hatchway.conductor.undoing import going_back, instead
 from hatchway.core import events as ev
 from hatchway.core.actions import Ask
+from hatchway.core.drills import OFF, mode_as_drilled, overdue
 from hatchway.core.policy import Policy
 from hatchway.core.state import Run, State
 from hatchway.core.undo import Undo
@@ -56,6 +57,7 @@ class Agent:
         policy: Policy,
         first: ActFirst,
         clock: Callable[[], float],
+        drill_every_s: float = OFF,
     ) -> None:
         self._ledger = ledger
         self._live = live
@@ -63,6 +65,7 @@ class Agent:
         self._policy = policy
         self._first = first
         self._clock = clock
+        self._drill_every_s = drill_every_s
         self._step_seen: dict[str, tuple[int, float, float]] = {}
 
     async def ask(self, action: Ask) -> None:
@@ -170,8 +173,19 @@ class Agent:
                 confidence=wish.confidence,
                 undo=undo,
             )
+            drill = overdue(state.drills, self._drill_every_s, now)
             return propose(
-                state, run, situation, wish, facts, self._policy, brain, now, seen.proof, undo
+                state,
+                run,
+                situation,
+                wish,
+                facts,
+                self._policy,
+                brain,
+                now,
+                proof=seen.proof,
+                undo=undo,
+                drill=drill,
             )
 
         return "agent", decide
@@ -189,7 +203,8 @@ class Agent:
     ) -> list[Entry]:
         """Where the agent would go back by itself and it is not safe: it holds, and calls people."""
         state, run, now = self._ledger.state, situation.run, self._clock()
-        if run.mode != "act":
+        drill = overdue(state.drills, self._drill_every_s, now)
+        if mode_as_drilled(run.mode, drill) != "act":
             return []  # people are asked in any case
         undo = self._undo(state, run, situation, seen, now)
         rather = [w for wish in wishes for w in instead(wish, undo, now)]

@@ -21,6 +21,7 @@ from hatchway.conductor.live import Live
 from hatchway.conductor.weights import Weights
 from hatchway.core import actions as act
 from hatchway.core import events as ev
+from hatchway.core.drills import OFF
 from hatchway.core.next import next_actions
 from hatchway.core.policy import Policy
 from hatchway.core.state import Effect, State
@@ -52,6 +53,7 @@ class Conductor:
         policy: Policy,
         clock: Callable[[], float],
         read_manifest: ReadManifest,
+        drill_every_s: float = OFF,
     ) -> None:
         self._ledger = ledger
         self._read_manifest = read_manifest
@@ -62,7 +64,13 @@ class Conductor:
         self._clock = clock
         self._first = ActFirst(ledger, weights, clock, self._overtake)
         self.agent = Agent(
-            ledger=ledger, live=live, brain=brain, policy=policy, first=self._first, clock=clock
+            ledger=ledger,
+            live=live,
+            brain=brain,
+            policy=policy,
+            first=self._first,
+            clock=clock,
+            drill_every_s=drill_every_s,
         )
         self._wake = asyncio.Event()
         self._under_way: dict[str, asyncio.Task[None]] = {}

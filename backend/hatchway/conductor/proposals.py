@@ -11,6 +11,7 @@ from hatchway.brains.port import Situation, Wish
 from hatchway.brains.unsure import doubts
 from hatchway.conductor.undoing import as_fact, automatic_rollbacks, guarded
 from hatchway.core import events as ev
+from hatchway.core.drills import answer_as_drilled
 from hatchway.core.facts import Fact, Facts, Known, Missing
 from hatchway.core.monitoring import ASK_FOR_S
 from hatchway.core.permission import has_spoken, item_of
@@ -147,18 +148,24 @@ def propose(
     now: float,
     proof: Callable[[], bytes] = no_proof,
     undo: Undo | None = None,
+    drill: str = "",
 ) -> tuple[ev.Event, ...]:
     """The events of one wish; none when the agent has already said so in this step and epoch.
 
     `proof` makes the proof of the verdict that the wish stands on; it is asked only for an event.
     What a person was only asked because a fact was missing for a moment is done by the agent when
     policy allows it after all. A promotion without being sure is never done: a person is asked.
-    Nor is a rollback that `undo`, as of this moment, does not know to be safe.
+    Nor is a rollback that `undo`, as of this moment, does not know to be safe. With a drill of the
+    stops that is overdue (`drill` says why) nothing is done by itself, it is recommended.
     """
     epoch = state.authority_of(run.service).epoch
     if wish.capability == "promote" and run.hold is not None and run.hold.cause == "target":
         return ()  # the target does not take it: saying so again and again changes nothing
-    said = answer(policy, run.environment, wish.capability, facts, run.mode, now)
+
+    def policy_says(mode: ev.Mode) -> PolicyAnswer:
+        return answer(policy, run.environment, wish.capability, facts, mode, now)
+
+    said = answer_as_drilled(policy_says, run.mode, drill)
     sight = situation.sight if wish.capability == "promote" else None
     asked_on = sight.word if sight is not None else ""
     unsure = sight is not None and situation.due != "promote"

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from hatchway.core.drills import Evidence as Drilled
 from hatchway.core.event import EventBase as _Event
 from hatchway.core.events_of_services import (
     BreakerClosed,
@@ -305,6 +306,13 @@ class CommandRefused(_Event, frozen=True, kw_only=True, tag="command.refused"):
     todo: str = ""
 
 
+class DrillRecorded(_Event, frozen=True, kw_only=True, tag="drill.recorded"):
+    """A drill of the stops. `digest` is the SHA-256 of its evidence, byte for byte as in the file."""
+
+    evidence: Drilled
+    digest: str
+
+
 class Unknown(Struct, frozen=True):
     """An event of a kind this version does not know. It is kept and changes nothing."""
 
@@ -338,6 +346,7 @@ Event = (
     | RollbackConfirmed
     | ResidueAccepted
     | CommandRefused
+    | DrillRecorded
 )
 
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
@@ -360,6 +369,8 @@ def stream_of(event: Event) -> str:
             return f"service/{event.service}"
         case TargetChanged() | TargetRestored():
             return f"service/{event.service}"
+        case DrillRecorded():
+            return "drills"
         case _:
             return f"run/{event.run}"
 

@@ -7,6 +7,7 @@ from typing import assert_never
 import msgspec
 
 from hatchway.core import events as ev
+from hatchway.core.drills import as_drill, with_drill
 from hatchway.core.evolve_services import after_run_event, closed, into_quarantine, service_after
 from hatchway.core.state import (
     Answered,
@@ -46,6 +47,8 @@ def evolve(state: State, event: ev.Event | ev.Unknown, *, seq: int, at: float, i
             state = service_after(state, event, at)
         case ev.BreakerOpened() | ev.BreakerClosed() | ev.TargetChanged() | ev.TargetRestored():
             state = service_after(state, event, at)
+        case ev.DrillRecorded():
+            state = _replace(state, drills=with_drill(state.drills, as_drill(event.evidence, at)))
         case _:
             run = state.runs.get(event.run)
             if run is not None:
@@ -162,7 +165,7 @@ def _run_after(run: Run, event: ev.Event, at: float) -> Run:
             return _replace(run, confirmed_at=at, residue=(), residue_since=0.0)
         case ev.ResidueAccepted():
             return _replace(run, residue=event.left, residue_by=event.by)
-        case ev.RunStarted() | ev.AuthorityChanged() | ev.CommandRefused():
+        case ev.RunStarted() | ev.AuthorityChanged() | ev.CommandRefused() | ev.DrillRecorded():
             return run
         case ev.QuarantineLifted() | ev.ExpectationDeclared() | ev.ExpectationWithdrawn():
             return run
@@ -314,6 +317,8 @@ def _said(event: ev.Event | ev.Unknown) -> str:
             return f"breaker of {event.service} closed by {event.by}"
         case ev.ResidueAccepted():
             return f"what the rollback of run {event.run} left is accepted by {event.by}"
+        case ev.DrillRecorded():
+            return f"drill {event.evidence.drill} recorded"
         case _:
             return "done"
 
@@ -334,6 +339,8 @@ def _verb(event: ev.Event | ev.Unknown) -> str:
             return "withdraw"
         case ev.BreakerClosed():
             return "close"
+        case ev.DrillRecorded():
+            return "drill"
         case _:
             return ""
 

@@ -190,3 +190,4 @@ class Installation(Struct, frozen=True):
     listen: str = ""  # "127.0.0.1:8643" to serve dashboards over TCP too
     token_file: str = ""
     lease_s: float = 15.0
+    drill_every_s: float = 0.0  # how old the last drill of the stops may be; 0: off

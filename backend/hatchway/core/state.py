@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from hatchway.core.breaker import Breaker
+from hatchway.core.drills import Drill
 from hatchway.core.events import (
     Answer,
     By,
@@ -247,6 +248,7 @@ class State(Struct, frozen=True):
     expectations: Expected = {}
     breakers: dict[str, Breaker] = {}  # by service
     drift: dict[str, dict[str, Drift]] = {}  # by service, and by what changed
+    drills: dict[str, Drill] = {}  # see drills.with_drill
 
     def authority_of(self, service: str) -> Authority:
         """Who is in control of `service`; the agent at epoch 0 when nothing was ever said."""

@@ -20,7 +20,8 @@ from hatchway.core.decide import Accepted, Refused, decide
 from hatchway.core.plan import Installation, PipelinePlan
 from hatchway.core.policy import Policy, mode_in_force
 from hatchway.core.state import Answered, State
-from hatchway.edge.door import Answer, StartRequest
+from hatchway.edge.door import Answer, DrillReport, StartRequest
+from hatchway.edge.drills import BadEvidence, recorded
 from hatchway.edge.identity import Identity
 from hatchway.edge.protocol import Ack, Command
 from hatchway.edge.protocol import Refused as WireRefused
@@ -109,6 +110,20 @@ class Desk:
         )
         return await self._decide(start, who.name, f"start {service}")
 
+    async def drill(self, report: DrillReport, who: Identity) -> Answer:
+        """Record the evidence of a drill; the same evidence again is the same answer."""
+        known = self._known(report.id, "drill")
+        if known is not None:
+            return known
+        if report.id in self._ledger.state.answers:
+            return _reused(report.id)
+        try:
+            event = recorded(report.evidence, self._clock())
+        except BadEvidence as error:
+            refused = Refused("bad_evidence", str(error), "Send the file as the drill wrote it.")
+            return await self._refuse(report.id, who.name, "drill", refused)
+        return await self._journal(report.id, who.name, "drill", lambda _: Accepted((event,)))
+
     # --- stops ------------------------------------------------------------------------------------
 
     async def _at_governor(self, command: Command, service: str, who: Identity) -> Answer:
@@ -191,35 +206,42 @@ class Desk:
     async def _decide(
         self, command: cmd.StartRun | cmd.Accept | cmd.Reject, by: str, what: str
     ) -> Answer:
+        return await self._journal(
+            command.id, by, what, lambda state: decide(state, command, self._clock())
+        )
+
+    async def _journal(
+        self, id: str, by: str, what: str, outcome_in: Callable[[State], Accepted | Refused]
+    ) -> Answer:
         refused: Refused | None = None
 
         def once(state: State) -> tuple[ev.Event, ...]:
             nonlocal refused
-            if command.id in state.answers:
+            if id in state.answers:
                 return ()
-            outcome = decide(state, command, self._clock())
+            outcome = outcome_in(state)
             if isinstance(outcome, Accepted):
                 return outcome.events
             refused = outcome
             return ()
 
         try:
-            await self._ledger.record(once, actor=by, idem=command.id)
+            await self._ledger.record(once, actor=by, idem=id)
         except Duplicate:
             pass  # the same command came twice at once; the other one has the answer
         except JournalError as error:
             return WireRefused(
-                command.id,
+                id,
                 "journal",
                 f"{error}. What adds risk is refused while it cannot be recorded.",
                 "Make room or unlock the journal; pause, take over and roll back still work.",
             )
         if refused is not None:
-            return await self._refuse(command.id, by, what, refused)
-        known = self._ledger.state.answers.get(command.id)
+            return await self._refuse(id, by, what, refused)
+        known = self._ledger.state.answers.get(id)
         if known is None:
-            return WireRefused(command.id, "lost", "The answer is older than what is kept.")
-        return _answer(command.id, known)
+            return WireRefused(id, "lost", "The answer is older than what is kept.")
+        return _answer(id, known)
 
     async def _refuse(self, id: str, by: str, what: str, refused: Refused) -> Answer:
         event = ev.CommandRefused(

@@ -36,7 +36,14 @@ class StartRequest(msgspec.Struct, frozen=True):
     pace: float = 1.0
 
 
-Request = protocol.Command | StartRequest
+class DrillReport(msgspec.Struct, frozen=True):
+    """Put the evidence of a drill into the journal. `evidence` is its file, as text."""
+
+    id: str
+    evidence: str
+
+
+Request = protocol.Command | StartRequest | DrillReport
 Answer = protocol.Ack | protocol.Refused
 
 
@@ -52,10 +59,15 @@ class Door(Protocol):
     async def start(self, request: StartRequest, who: Identity) -> Answer:
         """Start a run."""
 
+    async def drill(self, report: DrillReport, who: Identity) -> Answer:
+        """Record a drill."""
+
 
 def kind_of(request: Request) -> str:
-    """The word for what is asked: a `CommandKind`, or "start"."""
-    return request.kind if isinstance(request, protocol.Command) else "start"
+    """The word for what is asked: a `CommandKind`, "start" or "drill"."""
+    if isinstance(request, protocol.Command):
+        return request.kind
+    return "start" if isinstance(request, StartRequest) else "drill"
 
 
 def allowed(request: Request, who: Identity) -> protocol.Refused | None:
@@ -125,6 +137,8 @@ class Guard:
         try:
             if isinstance(request, StartRequest):
                 return await self._door.start(request, who)
+            if isinstance(request, DrillReport):
+                return await self._door.drill(request, who)
             return await self._door.command(request, who)
         except Exception as trouble:
             log.exception("%s %s of %s failed", kind_of(request), request.id, who.name)

@@ -26,6 +26,7 @@ RIGHTS: dict[str, frozenset[str]] = {
     # An administrator changes policy, and so does not also say yes under it.
     "approve": frozenset({"approver"}),
     "start": frozenset({"operator"}),
+    "drill": frozenset({"operator", "admin"}),
 }
 """The roles of which one is enough, for each right."""
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from hatchway.edge import protocol
-from hatchway.edge.door import Guard, Request, StartRequest, kind_of
+from hatchway.edge.door import DrillReport, Guard, Request, StartRequest, kind_of
 from hatchway.edge.health import Health
 from hatchway.edge.hub import Hub, encode
 from hatchway.edge.identity import Identity, People, peer_uid
@@ -37,7 +37,7 @@ CLIENTS_EACH = 100
 """Connections at a time, in all and of one person."""
 
 _COMMANDS = get_args(protocol.CommandKind)
-_OPS = (*_COMMANDS, "start", "status", "ping")
+_OPS = (*_COMMANDS, "start", "drill", "status", "ping")
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -54,6 +54,7 @@ class Line(msgspec.Struct, frozen=True):
     base: str = ""
     mode: Literal["act", "recommend"] = "recommend"
     pace: float = 1.0
+    evidence: str = ""
 
 
 _line = msgspec.json.Decoder(Line)
@@ -174,6 +175,8 @@ def _request(line: Line) -> Request | None:
             mode=line.mode,
             pace=line.pace,
         )
+    if line.op == "drill":
+        return DrillReport(id=line.id, evidence=line.evidence)
     for kind in _COMMANDS:
         if kind == line.op:
             return protocol.Command(

@@ -156,6 +156,7 @@ class SystemDoc(Struct, frozen=True):
     governor_trouble: str = ""
     duty: str = ""
     freeze: str = ""
+    drill: str = ""  # why a drill of the stops is overdue, in words
 
 
 class AuthorityDoc(Struct, frozen=True):
@@ -324,6 +325,26 @@ class NeedsDoc(Struct, frozen=True):
     """Key `needs-you`: open items, most urgent first."""
 
     items: tuple[ItemDoc, ...] = ()
+
+
+class DrillDoc(Struct, frozen=True):
+    """The newest drill of the stops in one environment."""
+
+    environment: str
+    at: float
+    by: str
+    passed: bool
+    scratch: bool = False  # of a demo that was started for it: nobody's real target
+    why: tuple[str, ...] = ()  # what keeps it from having passed
+    not_run: tuple[str, ...] = ()
+
+
+class DrillsDoc(Struct, frozen=True):
+    """Key `drills`. `due`: why a drill is overdue, in words; then the agent only recommends."""
+
+    due: str = ""
+    every_s: float = 0.0
+    drills: tuple[DrillDoc, ...] = ()
 
 
 class AuditLine(Struct, frozen=True):

@@ -12,10 +12,12 @@ from typing import Any
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import Live
 from hatchway.core import events as ev
+from hatchway.core.drills import overdue
 from hatchway.core.plan import Installation
 from hatchway.core.state import Run, State
 from hatchway.edge import protocol as p
 from hatchway.edge import views
+from hatchway.edge.drills import drills_doc
 from hatchway.edge.health import Health
 from hatchway.edge.hub import Hub
 from hatchway.edge.waiting import needs_doc
@@ -94,9 +96,12 @@ class Publisher:
             self._soon = None
         state = self._ledger.state
         # Control first: it is what a person must never see late.
+        every_s = self._installation.drill_every_s
+        drill = overdue(state.drills, every_s, self._clock())
         for service in self._installation.services:
             name = service.name
-            self._show(f"authority/{name}", partial(views.authority_doc, state, self._live, name))
+            doc = partial(views.authority_doc, state, self._live, name, drill)
+            self._show(f"authority/{name}", doc)
         self._show("needs-you", lambda: needs_doc(state))
         runs = self._runs(state)
         for run in runs:
@@ -107,7 +112,9 @@ class Publisher:
                 self._unshown.pop(f"{kind}/{gone}", None)
         self._shown = {run.id for run in runs}
         self._show("audit/tail", lambda: p.AuditDoc(tuple(self._audit), self._ledger.verified_to))
-        self._show("system", lambda: self._system(state))
+        if state.drills or drill:
+            self._show("drills", lambda: drills_doc(state, every_s, self._clock()))
+        self._show("system", lambda: self._system(state, drill))
         self._feed_health(state)
 
     def _show(self, key: str, make: Callable[[], Any]) -> bool:
@@ -163,7 +170,7 @@ class Publisher:
         self._next[key] = now + every
         return True
 
-    def _system(self, state: State) -> p.SystemDoc:
+    def _system(self, state: State, drill: str) -> p.SystemDoc:
         read = [at for _, at in self._live.standing.values()]
         runs = [r for r in state.runs.values() if r.active]
         return p.SystemDoc(
@@ -175,4 +182,5 @@ class Publisher:
             journal_trouble=self._ledger.broken or self._ledger.trouble,
             governor_at=float(int(min(read))) if read else 0.0,
             governor_trouble=self._live.governor_trouble,
+            drill=drill,
         )

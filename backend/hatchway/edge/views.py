@@ -18,14 +18,16 @@ MOST_POINTS = 15
 _LIMIT_IS = {"up": "max", "down": "min"}
 
 
-def authority_doc(state: State, live: Live, service: str) -> p.AuthorityDoc:
-    """Who is in control, as the governor was last read."""
+def authority_doc(state: State, live: Live, service: str, drill: str = "") -> p.AuthorityDoc:
+    """Who is in control, as the governor was last read. `drill`: why one is overdue."""
     authority = state.authority_of(service)
     standing, read_at = live.standing.get(service, (None, 0.0))
     run = state.active_run(service)
     level = "releases nothing now"
     if run is not None:
         level = "acts within policy" if run.mode == "act" else "recommends only"
+        if run.mode == "act" and drill:
+            level = "recommends only: drill overdue"
     mode: p.Mode = authority.mode
     if standing is None:
         mode = "unknown"

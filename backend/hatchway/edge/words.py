@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hatchway.core import events as ev
+from hatchway.core.drills import why_not_passed
 from hatchway.core.evolve import said_of_authority
 from hatchway.core.quarantine import clock
 from hatchway.edge.protocol import AuditLine, Tone
@@ -76,6 +77,8 @@ def _words(event: ev.Event | ev.Unknown) -> tuple[str, Tone] | None:
             reason = f": {event.reason}" if event.reason else ""
             tone = "plain" if event.op == "adopted" else "warn"
             return f"{said_of_authority(event)}{reason}{direct}", tone
+        case ev.DrillRecorded():
+            return _drill(event)
         case ev.CommandRefused():
             return f"refused {event.what}: {event.why}", "warn"
         case ev.FleetAttested():
@@ -126,6 +129,17 @@ def _proposal(event: ev.ProposalMade) -> tuple[str, Tone]:
     said = {"auto": act[1], "ask": f"asks to {act[0]}", "deny": f"may not {act[0]}"}[event.answer]
     tone: Tone = "bad" if event.capability in ("rollback", "block_deploy") else "plain"
     return f"{said}: {event.headline} ({event.why})", tone
+
+
+def _drill(event: ev.DrillRecorded) -> tuple[str, Tone]:
+    found = event.evidence
+    why = why_not_passed(found)
+    tried = sum(c.status != "not_run" for c in found.cells)
+    what = f"drill of the stops in {found.environment}, {tried} tried"
+    if not why:
+        return f"{what}: passed", "good"
+    more = f" (and {len(why) - 1} more)" if len(why) > 1 else ""
+    return f"{what}: NOT passed: {why[0]}{more}", "bad"
 
 
 def _item(item: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal, cast, get_args
 
+from hatchway.core.drills import OFF
 from hatchway.core.plan import (
     EndpointSpec,
     Installation,
@@ -14,7 +15,7 @@ from hatchway.core.plan import (
     ServiceSpec,
     TargetSpec,
 )
-from hatchway.settings.document import Entry, Node, Page, Table
+from hatchway.settings.document import Entry, Node, Page, Scalar, Table
 from hatchway.settings.endpoints import endpoint_of, label_name
 from hatchway.settings.errors import quoted, unknown
 from hatchway.settings.fields import NAME, REQUIRED, Fields, check_name, clean
@@ -55,6 +56,7 @@ def installation_of(page: Page) -> Installation:
         "listen",
         "token_file",
         "lease",
+        "drill_every",
     )
     fields = Fields(page, page.root, "the installation", keys)
     table = fields.table("services", required=True, example="shop: ...")
@@ -67,7 +69,17 @@ def installation_of(page: Page) -> Installation:
         listen=_listen(fields),
         token_file=fields.text("token_file", "", example="token"),
         lease_s=fields.duration("lease", 15.0, example="15s", low=5.0, high=3600.0),
+        drill_every_s=_drill_every(fields),
     )
+
+
+def _drill_every(fields: Fields) -> float:
+    """How old the last drill may be; `off` has to be written, so that nobody forgets it."""
+    node = fields.value("drill_every")
+    if isinstance(node, Scalar) and node.text == "off":
+        return OFF
+    month = 30 * 86400.0
+    return fields.duration("drill_every", month, example="30d", low=60.0, high=12 * month)
 
 
 def _named(page: Page, table: Table | None, what: str) -> list[tuple[str, Entry]]:
