@@ -55,7 +55,7 @@ from hatchway.governor import authority as au
 from hatchway.journal.memory import MemoryJournal, MemoryStore
 from hatchway.runners.port import JobResult, JobSpec, RunnerError
 from hatchway.settings.manifest import read_manifest
-from hatchway.targets.governor import _line
+from hatchway.targets.governor import spool_line
 from hatchway.targets.port import Declined, NotApplied, Observed, Standing, TargetError
 
 DEADLINE_S = 20.0
@@ -187,7 +187,7 @@ class Governor:
 
     async def spool(self, service: str, after: int) -> tuple[ev.AuthorityChanged, ...]:
         self._answer()
-        return tuple(_line(service, e) for e in self.spooled[service] if e["seq"] > after)
+        return tuple(spool_line(service, e) for e in self.spooled[service] if e["seq"] > after)
 
     def forget(self, service: str) -> None:
         """Its disk was lost: it starts again and sees the target as it is."""

@@ -31,6 +31,7 @@ running it:
   check                 check the configuration
   metrics check         what a service's metrics can judge, at the traffic of now
   metrics suggest URL   what hatchway.yaml could say of a page of metrics
+  rehearse NAME         a public incident over your policy: which guard stops it
 
 hatchway VERB --help says more. --dir DIRECTORY names the installation."""
 
@@ -39,6 +40,7 @@ VERBS = (
     *EMERGENCY,
     *("tui", "audit", "judge", "accept", "reject"),
     *("demo", "fault", "run", "serve", "governor", "check", "metrics"),
+    "rehearse",
 )
 
 

@@ -117,7 +117,9 @@ def instead(wish: Wish, undo: Undo, now: float) -> tuple[Wish, ...]:
 def _evidence(undo: Undo, wish: Wish) -> tuple[Evidence, ...]:
     at = max((e.at for e in wish.evidence), default=0.0)
     told = [
-        Evidence(f"UNDO{n}", "-" if r.sign == "-" else "?", f"going back: {r.text}", "undo", at)
+        Evidence(
+            f"UNDO{n}", "-" if r.sign == "-" else "?", f"going back: {r.text}", f"undo:{r.rule}", at
+        )
         for n, r in enumerate(undo.against[:MOST_TOLD], 1)
     ]
     stays = [

@@ -48,7 +48,7 @@ class GovernorTarget:
         answer = await _call_once(self._socket, request, APPLY_S)
         if answer.get("ok"):
             try:
-                return _observed(answer["observed"])
+                return observed_of(answer["observed"])
             except (KeyError, TypeError, ValueError) as error:
                 raise TargetError(f"the governor's answer is not understood: {error!r}") from error
         return NotApplied(str(answer.get("code", "")), str(answer.get("why", "")))
@@ -66,7 +66,7 @@ class GovernorTarget:
         entries = answer.get("entries")
         if not isinstance(entries, list):
             raise TargetError("the governor's spool is not understood: it has no entries")
-        return tuple(_line(service, entry) for entry in entries)
+        return tuple(spool_line(service, entry) for entry in entries)
 
     async def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         async with self._turn:
@@ -123,7 +123,8 @@ async def _exchange(
     return answer
 
 
-def _observed(seen: dict[str, Any]) -> Observed:
+def observed_of(seen: dict[str, Any]) -> Observed:
+    """The target as the governor read it back."""
     return Observed(
         canary=int(seen["canary"]),
         stable=int(seen["stable"]),
@@ -143,7 +144,7 @@ def _standing(status: Any) -> Standing:
             holder=str(status.get("holder") or ""),
             spool=int(status["spool_seq"]),
             desired=int(status["desired"]["canary"]),
-            observed=_observed(seen) if seen else None,
+            observed=observed_of(seen) if seen else None,
             trouble=str(status.get("target_trouble") or ""),
             drift=str(status.get("drift") or ""),
             agent_writes=int(status.get("agent_writes", 0)),
@@ -153,7 +154,8 @@ def _standing(status: Any) -> Standing:
         raise TargetError(f"the governor's status is not understood: {error!r}") from error
 
 
-def _line(service: str, entry: Any) -> AuthorityChanged:
+def spool_line(service: str, entry: Any) -> AuthorityChanged:
+    """A line of the governor's spool as it is journaled. TargetError."""
     try:
         mode = str(entry["mode"])
         desired = entry.get("desired") or {}

@@ -1,0 +1,1 @@
+"""Rehearsals: incidents played to the real backend in virtual time, over somebody's own policy."""

@@ -1,0 +1,168 @@
+"""The real backend over memory: conductor, agent, judge, policy and desk, without edge and disk."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from hatchway.conductor.authority import AuthorityFollower
+from hatchway.conductor.conductor import Conductor
+from hatchway.conductor.jobs import Jobs
+from hatchway.conductor.ledger import Ledger
+from hatchway.conductor.live import Live
+from hatchway.conductor.watch import CanaryWatch
+from hatchway.conductor.weights import Weights
+from hatchway.core.plan import Installation, PipelinePlan
+from hatchway.core.policy import Policy
+from hatchway.core.state import Run
+from hatchway.edge.desk import Desk
+from hatchway.edge.door import Answer, StartRequest
+from hatchway.edge.identity import Identity
+from hatchway.edge.protocol import Command, CommandKind
+from hatchway.forge.port import Forge
+from hatchway.journal.memory import MemoryJournal, MemoryStore
+from hatchway.rehearse.cast import RehearsedBrain, RehearsedForge, RehearsedRunner
+from hatchway.rehearse.feed import RehearsedMetrics, service_of
+from hatchway.rehearse.governor import RehearsedGovernor
+from hatchway.rehearse.scenario import Scenario
+from hatchway.settings.manifest import read_manifest
+
+ROLES = ("operator", "approver")
+ARMS_OF: Mapping[str, tuple[str, ...]] = {
+    "stable": ("stable",),
+    "canary": ("canary",),
+    "both": ("stable", "canary"),
+}
+
+
+class House:
+    """One service under rehearsal, made in a running loop.
+
+    What is in the journal and at the governor outlives `kill`.
+    """
+
+    def __init__(
+        self, scenario: Scenario, policy: Policy, plan: PipelinePlan, directory: Path
+    ) -> None:
+        self.plan = plan
+        self.policy = policy
+        self.service = service_of(plan.service)
+        self.skew = 0.0  # of the wall clock
+        self._starts = scenario.starts
+        self.store = MemoryStore()
+        self.governor = RehearsedGovernor((plan.service,), self.clock)
+        self.metrics = RehearsedMetrics(scenario.traffic, scenario.stable, scenario.canary)
+        self.metrics.share = lambda: self.governor.weight[plan.service]
+        self.brain = RehearsedBrain()
+        self.changed: Callable[[], None] = lambda: None
+        self._runner = RehearsedRunner()
+        self._forge = RehearsedForge(scenario.versions)
+        self._directory = directory
+        self._task: asyncio.Task[None] | None = None
+        self._ids = 0
+
+    def clock(self) -> float:
+        """The wall clock, in seconds since 1970."""
+        return self._starts + asyncio.get_running_loop().time() + self.skew
+
+    # --- life -------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start the backend over what outlived the last one."""
+        self.live = Live()
+        self.live.changed = self.changed
+        journal = MemoryJournal(self.store, clock=self.clock)
+        self.ledger = Ledger(journal, lambda: None)
+        await self.ledger.replay()
+        name = self.plan.service
+        follower = AuthorityFollower(self.ledger, self.governor, self.live, (name,), self.clock)
+        forges: dict[str, Forge] = {name: self._forge}
+        conductor = Conductor(
+            ledger=self.ledger,
+            live=self.live,
+            brain=self.brain,
+            forges=forges,
+            jobs=Jobs(self.ledger, self.live, self._runner, forges, self._directory),
+            weights=Weights(self.ledger, self.governor, follower.read, self.clock),
+            policy=self.policy,
+            clock=self.clock,
+            read_manifest=read_manifest,
+        )
+        watch = CanaryWatch(
+            service=self.service,
+            metrics=self.metrics,
+            ledger=self.ledger,
+            live=self.live,
+            agent=conductor.agent,
+            memory=self._directory / "judge",
+            clock=self.clock,
+        )
+        self._desk = Desk(
+            installation=Installation(self.plan.environment, "rehearsal", (self.service,)),
+            pipelines={name: self.plan},
+            policy=self.policy,
+            ledger=self.ledger,
+            target=self.governor,
+            follower=follower,
+            forges=forges,
+            clock=self.clock,
+        )
+        self._task = asyncio.create_task(_live(follower, conductor, watch))
+
+    async def kill(self) -> None:
+        """Nothing of the backend goes on; what was not journaled is gone."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        self._task = None
+
+    def check(self) -> None:
+        """Raise what the backend died of, if it did."""
+        if self._task is not None and self._task.done():
+            self._task.result()
+
+    # --- people -----------------------------------------------------------------------------------
+
+    @property
+    def run(self) -> Run | None:
+        """The newest run."""
+        return next(reversed(self.ledger.state.runs.values()), None)
+
+    async def ask(self, kind: CommandKind, by: str, *, item: str = "") -> Answer:
+        """Somebody at the desk."""
+        self._ids += 1
+        command = Command(
+            id=f"{by}-{self._ids}", kind=kind, service=self.plan.service, item=item,
+            reason="rehearsed",
+        )  # fmt: skip
+        return await self._desk.command(command, Identity(by, uid=1000, roles=ROLES))
+
+    async def release(self, version: str) -> Answer:
+        """Somebody releases a version, in the mode in which the agent acts."""
+        self._ids += 1
+        request = StartRequest(
+            id=f"start-{self._ids}", service=self.plan.service, commit=version, mode="act"
+        )
+        return await self._desk.start(request, Identity("author", uid=1001, roles=ROLES))
+
+
+async def _live(follower: AuthorityFollower, conductor: Conductor, watch: CanaryWatch) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(follower.follow())
+        tasks.create_task(conductor.run())
+        tasks.create_task(watch.run())
+
+
+def acting(policy: Policy, environment: str) -> Policy:
+    """The policy with the agent allowed to act in `environment`: the harder case to stop."""
+    place = policy.environments.get(environment)
+    if place is None or place.mode == "act":
+        return policy
+    acts = msgspec.structs.replace(place, mode="act")
+    return msgspec.structs.replace(policy, environments={**policy.environments, environment: acts})
