@@ -9,16 +9,17 @@ import pytest
 from hatchway.core.plan import Installation, Person
 from hatchway.edge.identity import RIGHTS, Identity, People
 
-STOPS = {"pause", "takeover", "rollback"}
+STOPS = {"pause", "takeover", "rollback", "stop_all"}
 
 # Who may do what, written out from the safety design.
+TELLS = {"expect", "withdraw"}
 TABLE = {
     "viewer": set(),
     "auditor": set(),
-    "agent": set(),
-    "operator": STOPS | {"release", "start", "drill"},
-    "approver": STOPS | {"approve"},
-    "admin": STOPS | {"release", "drill"},
+    "agent": {"propose"},
+    "operator": STOPS | TELLS | {"release", "start", "drill"},
+    "approver": STOPS | TELLS | {"approve", "lift", "close"},
+    "admin": STOPS | {"release", "configure", "drill"},
 }
 
 
@@ -36,6 +37,10 @@ def installation(*people: Person, everyone: tuple[str, ...] = ("viewer",)) -> In
     return Installation("prod", "test", (), people=people, everyone=everyone)
 
 
+def about(who: Identity) -> tuple[str, int, tuple[str, ...], str]:
+    return who.name, who.uid, who.roles, who.person
+
+
 @pytest.mark.parametrize("role", TABLE)
 def test_each_role_may_do_what_the_design_says_and_nothing_else(role: str) -> None:
     who = Identity("ana", 1000, (role,))
@@ -43,9 +48,9 @@ def test_each_role_may_do_what_the_design_says_and_nothing_else(role: str) -> No
 
 
 @pytest.mark.parametrize("role", TABLE)
-def test_an_agent_may_nothing_whatever_else_it_is(role: str) -> None:
+def test_an_agent_may_propose_and_nothing_else_whatever_else_it_is(role: str) -> None:
     who = Identity("bot", 1000, ("agent", role))
-    assert not any(who.may(right) for right in RIGHTS)
+    assert {right for right in RIGHTS if who.may(right)} == {"propose"}
 
 
 @pytest.mark.parametrize("role", TABLE)
@@ -71,20 +76,21 @@ async def test_a_listed_person_is_found_by_login_or_uid() -> None:
     ana = Person("ana", login="a.lovelace", roles=("operator",))
     luis = Person("luis", uid=1002, roles=("approver",))
     people = People(installation(ana, luis), accounts(**{"a.lovelace": 1001, "luis": 1003}))
-    assert await people.behind(1001) == Identity("ana", 1001, ("operator",))
-    assert await people.behind(1002) == Identity("luis", 1002, ("approver",))
+    assert about(await people.behind(1001)) == ("ana", 1001, ("operator",), "ana")
+    assert about(await people.behind(1002)) == ("luis", 1002, ("approver",), "luis")
 
 
 async def test_an_account_named_like_a_listed_person_is_not_that_person() -> None:
     ana = Person("ana", login="a.lovelace", roles=("operator",))
     people = People(installation(ana), accounts(ana=1005, agent=1006))
-    assert await people.behind(1005) == Identity("ana(uid-1005)", 1005, ("viewer",))
+    # It has nobody's rights, and its yes is no second person's.
+    assert about(await people.behind(1005)) == ("ana(uid-1005)", 1005, ("viewer",), "ana")
     assert (await people.behind(1006)).name == "agent(uid-1006)"
 
 
 async def test_an_account_without_a_name_has_its_number() -> None:
     people = People(installation(everyone=("operator",)), accounts())
-    assert await people.behind(4242) == Identity("uid-4242", 4242, ("operator",))
+    assert about(await people.behind(4242)) == ("uid-4242", 4242, ("operator",), "")
 
 
 async def test_an_account_database_that_hangs_keeps_nobody_out() -> None:
@@ -103,3 +109,22 @@ async def test_an_account_database_that_hangs_keeps_nobody_out() -> None:
         back.set()
     async with asyncio.timeout(15):
         assert (await people.behind(8)).name == "ana"  # what failed is not remembered
+
+
+async def test_an_alias_takes_rights_away_and_gives_none() -> None:
+    ana = Person("ana", "a.lovelace", roles=("approver",), aliases=("Ana@Example", "deploy-2"))
+    people = People(installation(ana), accounts(**{"a.lovelace": 1001, "deploy-2": 1002}))
+    again = await people.behind(1002)
+    assert about(again) == ("deploy-2", 1002, ("viewer",), "ana")
+    token = people.with_token("ANA@example", ("approver",))
+    assert (token.name, token.roles, token.person) == ("ANA@example", ("approver",), "ana")
+    assert people.with_token("luis", ("approver",)).person == ""
+    assert people.with_token("hatchway", ("operator",)).name == "hatchway(token)"
+
+
+async def test_the_full_name_of_an_account_is_a_name_of_its_person() -> None:
+    def lookup(uid: int) -> pwd.struct_passwd:
+        return pwd.struct_passwd(("al", "x", uid, uid, "Ana Lovelace,,,", "/", "/bin/sh"))
+
+    who = await People(installation(), lookup).behind(7)
+    assert who.names == ("al", "Ana Lovelace")

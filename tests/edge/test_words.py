@@ -37,6 +37,16 @@ EVENTS: tuple[ev.Event, ...] = (
     ev.ReleaseRequested(**RUN, risk="HIGH", reasons=(), attention=(), changes=(), files=()),
     ev.ItemOpened(**RUN, **CAN, item="i", type="approval", expires_at=1.0),
     ev.ItemClosed(**RUN, item="run-1.approval.1", status="rejected", by="ana", reason="w"),
+    ev.ApprovalVoided(**RUN, item="run-1.approval.1", why="w"),
+    ev.TermsChanged(
+        **RUN,
+        policy="p",
+        policy_says={},
+        pipeline="q",
+        pipeline_says={},
+        artifact="",
+        ref_commit="c",
+    ),
     ev.VerdictChanged(
         **RUN, step=0, word="REGRESS", action="rollback", headline="w", evidence=(), confidence=1.0
     ),
@@ -104,7 +114,7 @@ EVENTS: tuple[ev.Event, ...] = (
         evidence=Evidence(drill="d", environment="staging", service="shop", began=1.0), digest="a"
     ),
 )
-SILENT = {"stage.started", "job.started", "capsule.armed", "step.entered"}
+SILENT = {"terms.changed", "stage.started", "job.started", "capsule.armed", "step.entered"}
 
 
 def line(event: ev.Event | ev.Unknown, kind: str = "k") -> Any:

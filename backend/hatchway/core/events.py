@@ -46,6 +46,19 @@ class Change(Struct, frozen=True):
     commit: str
     author: str
     title: str
+    email: str = ""  # of the author
+
+
+class Signature(Struct, frozen=True):
+    """An SSH signature over `text`, in the namespace "hatchway-approval", made by `principal`.
+
+    `text` names the answer, the binding and the backend's nonce, so that it is good for one yes.
+    """
+
+    text: str
+    armored: str
+    principal: str
+    fingerprint: str
 
 
 class Evidence(Struct, frozen=True):
@@ -86,6 +99,10 @@ class RunStarted(_Event, frozen=True, kw_only=True, tag="run.started"):
     plan: PipelinePlan
     policy_digest: str
     attests: bool = False  # its instances say which version they run
+    requester: str = ""
+    requester_person: str = ""  # the listed person that the requester is
+    ref: str = ""  # what was asked for, where that was a name and not a commit
+    policy_says: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
 
 
 class StageStarted(_Event, frozen=True, kw_only=True, tag="stage.started"):
@@ -127,6 +144,9 @@ class ReleaseRequested(_Event, frozen=True, kw_only=True, tag="release.requested
     changes: tuple[Change, ...]
     files: tuple[str, ...]
     undo: Undo | None = None  # whether the old version can live with it; None: nobody looked
+    authors: tuple[str, ...] = ()  # of all commits, also co-authors: "Name <e-mail>"
+    pushers: tuple[str, ...] = ()  # who made the newest commit, as far as git knows
+    artifact: str = ""  # the digest of what is deployed, or of the commit's files
 
 
 class ItemOpened(_Event, frozen=True, kw_only=True, tag="item.opened"):
@@ -149,6 +169,34 @@ class ItemClosed(_Event, frozen=True, kw_only=True, tag="item.closed"):
     status: Literal["accepted", "rejected", "expired", "superseded"]
     by: str
     reason: str = ""
+    person: str = ""  # the listed person that answered
+    how: str = ""  # how they were known: uid 1000, token ana, signature SHA256:...
+    max_weight: int = 100  # a yes to no more than this share
+    not_before: float = 0.0  # and not yet
+    signature: Signature | None = None
+
+
+class ApprovalVoided(_Event, frozen=True, kw_only=True, tag="approval.voided"):
+    """A yes that is worth nothing any more; it is asked again, with the difference."""
+
+    run: str
+    item: str
+    why: str
+
+
+class TermsChanged(_Event, frozen=True, kw_only=True, tag="terms.changed"):
+    """What a yes depends on is no longer what it was. `..._says` are dotted names and their words.
+
+    `ref_commit` is the commit that the name which was asked for stands for now.
+    """
+
+    run: str
+    policy: str
+    policy_says: dict[str, str]
+    pipeline: str
+    pipeline_says: dict[str, str]
+    artifact: str
+    ref_commit: str
 
 
 class VerdictChanged(_Event, frozen=True, kw_only=True, tag="verdict.changed"):
@@ -304,6 +352,7 @@ class CommandRefused(_Event, frozen=True, kw_only=True, tag="command.refused"):
     code: str
     why: str
     todo: str = ""
+    how: str = ""
 
 
 class DrillRecorded(_Event, frozen=True, kw_only=True, tag="drill.recorded"):
@@ -328,6 +377,8 @@ Event = (
     | ReleaseRequested
     | ItemOpened
     | ItemClosed
+    | ApprovalVoided
+    | TermsChanged
     | VerdictChanged
     | ProposalMade
     | CapsuleArmed

@@ -40,8 +40,8 @@ def evolve(state: State, event: ev.Event | ev.Unknown, *, seq: int, at: float, i
         case ev.AuthorityChanged():
             state = _authority_changed(state, event, seq)
         case ev.CommandRefused():
-            what = event.what.partition(" ")[0]
-            refusal = Answered(seq, event.why, event.code, event.todo, what)
+            what, _, about = event.what.partition(" ")
+            refusal = Answered(seq, event.why, event.code, event.todo, what, about)
             state = _answered(state, event.command, refusal)
         case ev.QuarantineLifted() | ev.ExpectationDeclared() | ev.ExpectationWithdrawn():
             state = service_after(state, event, at)
@@ -56,7 +56,8 @@ def evolve(state: State, event: ev.Event | ev.Unknown, *, seq: int, at: float, i
                 state = _with_run(state, changed)
                 state = after_run_event(state, changed, event, at)
     if idem and not isinstance(event, ev.AuthorityChanged | ev.CommandRefused):
-        state = _answered(state, idem, Answered(seq, _said(event), what=_verb(event)))
+        said = Answered(seq, _said(event), what=_verb(event), about=_about(event))
+        state = _answered(state, idem, said)
     return _replace(state, seq=seq)
 
 
@@ -74,6 +75,12 @@ def _started(event: ev.RunStarted, at: float) -> Run:
         plan=event.plan,
         policy_digest=event.policy_digest,
         attests=event.attests,
+        requester=event.requester,
+        requester_person=event.requester_person,
+        ref=event.ref,
+        ref_commit=event.commit,
+        pipeline_digest=event.plan.digest,
+        said={event.policy_digest: event.policy_says},
         started_at=at,
         stages=tuple(Stage(stage.name) for stage in event.plan.stages),
     )
@@ -99,9 +106,24 @@ def _run_after(run: Run, event: ev.Event, at: float) -> Run:
                 files=event.files,
                 release_requested=True,
                 undo=event.undo,
+                authors=event.authors,
+                pushers=event.pushers,
+                artifact=event.artifact,
             )
         case ev.ItemOpened() | ev.ItemClosed():
             return _items(run, event, at)
+        case ev.ApprovalVoided():
+            return _voided(run, event)
+        case ev.TermsChanged():
+            says = {event.policy: event.policy_says, event.pipeline: event.pipeline_says}
+            return _replace(
+                run,
+                policy_digest=event.policy,
+                pipeline_digest=event.pipeline,
+                said={**run.said, **says},
+                artifact=event.artifact,
+                ref_commit=event.ref_commit,
+            )
         case ev.VerdictChanged():
             verdict = Verdict(
                 event.word,
@@ -222,7 +244,15 @@ def _items(run: Run, event: ev.ItemOpened | ev.ItemClosed, at: float) -> Run:
         old = run.items.get(event.item)
         if old is None or old.status != "open":
             return run
-        item = _replace(old, status=event.status, by=event.by, closed_at=at)
+        item = _replace(
+            old,
+            status=event.status,
+            by=event.by,
+            closed_at=at,
+            person=event.person,
+            max_weight=event.max_weight,
+            not_before=event.not_before,
+        )
     run = _replace(run, items={**run.items, item.id: item})
     if item.type == "approval":
         waiting = item.status == "open"
@@ -230,6 +260,13 @@ def _items(run: Run, event: ev.ItemOpened | ev.ItemClosed, at: float) -> Run:
         if stage is not None and stage.status in ("running", "waiting"):
             run = _with_stage(run, stage.name, status="waiting" if waiting else "running")
     return run
+
+
+def _voided(run: Run, event: ev.ApprovalVoided) -> Run:
+    item = run.items.get(event.item)
+    if item is None or item.status != "accepted":
+        return run
+    return _replace(run, items={**run.items, item.id: _replace(item, void=event.why)})
 
 
 def _number(text: str) -> int:
@@ -269,7 +306,8 @@ def _authority_changed(state: State, event: ev.AuthorityChanged, seq: int) -> St
         state = _with_run(state, _replace(run, version=run.version + 1))
     elif event.op == "rollback":
         state = _undone(state, event)
-    answer = Answered(seq, said_of_authority(event), what=event.op)
+    said = said_of_authority(event)
+    answer = Answered(seq, said, what=event.op, about=event.service)
     return _answered(state, event.command, answer)
 
 
@@ -341,6 +379,16 @@ def _verb(event: ev.Event | ev.Unknown) -> str:
             return "close"
         case ev.DrillRecorded():
             return "drill"
+        case _:
+            return ""
+
+
+def _about(event: ev.Event | ev.Unknown) -> str:
+    match event:
+        case ev.RunStarted():
+            return event.service
+        case ev.ItemClosed():
+            return event.item
         case _:
             return ""
 

@@ -30,6 +30,7 @@ class CommandStage(Struct, frozen=True, tag="commands"):
     kind: Literal["checks", "tests", "scan", "build", "deploy"]
     groups: JobGroups
     budget_s: float = 600.0  # for the whole stage
+    artifact: str = ""  # of a build: the file that is deployed, or that holds its digest
 
 
 class RiskRule(Struct, frozen=True):
@@ -47,6 +48,10 @@ class ReleaseStage(Struct, frozen=True, tag="release"):
     approvals: int = 1
     expires_s: float = 4 * 3600.0
     risk_rules: tuple[RiskRule, ...] = ()
+    approvals_by_risk: dict[str, int] = {}  # where a risk wants another number
+    separation: tuple[str, ...] = ("author", "pusher", "requester")  # who never says yes
+    signed: bool = False  # a yes counts with a signature only
+    listed: bool = False  # only people that hatchway.yaml lists say yes
 
 
 class CanaryStep(Struct, frozen=True):
@@ -171,12 +176,19 @@ class ServiceSpec(Struct, frozen=True):
 
 
 class Person(Struct, frozen=True):
-    """Somebody with rights. `login` is the name of the Unix account."""
+    """Somebody with rights. `login` is the name of the Unix account.
+
+    `aliases` are other logins, e-mail addresses and names in git: who comes under one of them
+    counts as this person and gets no right by it.
+    """
 
     name: str
     login: str = ""
     uid: int = -1
     roles: tuple[str, ...] = ("viewer",)
+    aliases: tuple[str, ...] = ()
+    signed: bool = False  # a yes to a release counts with a signature of their own key only
+    shared: bool = False  # an account of several people: only a signature says who it was
 
 
 class Installation(Struct, frozen=True):
@@ -191,3 +203,6 @@ class Installation(Struct, frozen=True):
     token_file: str = ""
     lease_s: float = 15.0
     drill_every_s: float = 0.0  # how old the last drill of the stops may be; 0: off
+    tls_cert: str = ""
+    tls_key: str = ""
+    allowed_signers: str = ""  # see ssh-keygen(1), ALLOWED SIGNERS

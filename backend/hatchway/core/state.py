@@ -68,6 +68,10 @@ class Item(Struct, frozen=True):
     status: Literal["open", "accepted", "rejected", "expired", "superseded"] = "open"
     by: str = ""
     closed_at: float = 0.0
+    person: str = ""
+    max_weight: int = 100
+    not_before: float = 0.0
+    void: str = ""  # why a yes is worth nothing any more
 
     @property
     def asked_on(self) -> str:
@@ -174,6 +178,15 @@ class Run(Struct, frozen=True):
     residue: tuple[str, ...] = ()  # what its rollback left behind, as it was last looked at
     residue_since: float = 0.0
     residue_by: str = ""  # who accepted that
+    requester: str = ""
+    requester_person: str = ""
+    ref: str = ""
+    ref_commit: str = ""
+    authors: tuple[str, ...] = ()
+    pushers: tuple[str, ...] = ()
+    artifact: str = ""
+    pipeline_digest: str = ""  # of the pipeline file as it is now; the run goes by `plan`
+    said: dict[str, dict[str, str]] = {}  # by digest: what a policy or a pipeline says
 
     @property
     def canary(self) -> CanaryStage | None:
@@ -226,7 +239,8 @@ class Authority(Struct, frozen=True):
 class Answered(Struct, frozen=True):
     """The one answer that a command got. `code` is empty when it was accepted.
 
-    `what` is the verb that it answers: an id that comes again with another verb is another command.
+    `what` is the verb that it answers, `about` what it was about: an id that comes again with
+    another of these is another command.
     """
 
     seq: int
@@ -234,6 +248,7 @@ class Answered(Struct, frozen=True):
     code: str = ""
     todo: str = ""
     what: str = ""
+    about: str = ""  # the item or the service that it was about
 
 
 class State(Struct, frozen=True):

@@ -14,21 +14,22 @@ from collections.abc import Callable
 
 import msgspec
 
+from hatchway.core import roles
+from hatchway.core.people import Who, fold
 from hatchway.core.plan import Installation, Person
+from hatchway.core.roles import READ_ONLY, RIGHTS
 from hatchway.edge import protocol
 
-RIGHTS: dict[str, frozenset[str]] = {
-    # Stopping only ever removes risk, so everybody who works on releases may do it.
-    "pause": frozenset({"operator", "approver", "admin"}),
-    "takeover": frozenset({"operator", "approver", "admin"}),
-    "rollback": frozenset({"operator", "approver", "admin"}),
-    "release": frozenset({"operator", "admin"}),
-    # An administrator changes policy, and so does not also say yes under it.
-    "approve": frozenset({"approver"}),
-    "start": frozenset({"operator"}),
-    "drill": frozenset({"operator", "admin"}),
-}
-"""The roles of which one is enough, for each right."""
+__all__ = [
+    "LOOKUP_S",
+    "NOT_PERSONS",
+    "READ_ONLY",
+    "RIGHTS",
+    "SHOWN",
+    "Identity",
+    "People",
+    "peer_uid",
+]
 
 SHOWN = ("pause", "takeover", "rollback", "release", "approve")
 """The rights that `You.can` speaks of, in the order of the buttons."""
@@ -36,19 +37,43 @@ SHOWN = ("pause", "takeover", "rollback", "release", "approve")
 NOT_PERSONS = frozenset({"agent", "hatchway", "system", "dead-man"})
 """Actors of the journal that no Unix account may pass for."""
 
-READ_ONLY = "this connection is read-only; connect without --read-only to act"
-
 LOOKUP_S = 1.0
 """How long the account database may take before a peer is known by its number only."""
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Somebody at the other end of a connection. `uid` is -1 when there is only a token."""
+    """Somebody at the other end of a connection. `uid` is -1 when there is only a token.
+
+    `person` is the name in hatchway.yaml of the person that this is, empty for nobody listed;
+    `names` is all that this person is known by. `token` is the hash of the token that they came
+    with, `until` when that ends (0: never) and `services` what it is good for (empty: all).
+    """
 
     name: str
     uid: int = -1
     roles: tuple[str, ...] = ()
     read_only: bool = False
+    person: str = ""
+    names: tuple[str, ...] = ()
+    how: str = ""
+    must_sign: bool = False
+    shared: bool = False
+    token: str = ""
+    until: float = 0.0
+    services: tuple[str, ...] = ()
+
+    @property
+    def who(self) -> Who:
+        """As the core knows them."""
+        return Who(
+            name=self.name,
+            person=self.person,
+            names=self.names,
+            roles=self.roles,
+            how=self.how or (f"uid {self.uid}" if self.uid >= 0 else ""),
+            must_sign=self.must_sign,
+            shared=self.shared,
+        )
 
     def may(self, right: str) -> bool:
         """Whether this person has a right of `RIGHTS`."""
@@ -56,20 +81,14 @@ class Identity(msgspec.Struct, frozen=True):
 
     def why_not(self, right: str) -> str:
         """Why this person does not have a right, in words; empty when it does."""
-        if self.read_only:
-            return READ_ONLY
-        if "agent" in self.roles:
-            return f"agents propose; only people can {right}"
-        if RIGHTS[right].isdisjoint(self.roles):
-            return f"{_plural(self.roles)} cannot {right}; ask oncall"
-        return ""
+        return roles.why_not(right, self.roles, read_only=self.read_only)
 
     def you(self) -> protocol.You:
         """What the dashboard is told about its user."""
         missing = [right for right in SHOWN if not self.may(right)]
         why_not = self.why_not(missing[0]) if missing else ""
         if missing and not self.read_only and "agent" not in self.roles:
-            why_not = f"{_plural(self.roles)} cannot {_listed(missing)}; ask oncall"
+            why_not = f"{roles.plural(self.roles)} cannot {roles.listed(missing)}; ask oncall"
         return protocol.You(
             name=self.name,
             roles=self.roles,
@@ -92,7 +111,7 @@ class People:
         self._people = installation.people
         self._everyone = installation.everyone
         self._taken = NOT_PERSONS | {person.name for person in installation.people}
-        self._logins: dict[int, str] = {}
+        self._accounts: dict[int, tuple[str, str]] = {}
 
     async def behind(self, uid: int) -> Identity:
         """The person with this uid.
@@ -103,15 +122,61 @@ class People:
         """
         person = self._listed(uid, "")
         if person is not None:
-            return Identity(person.name, uid, person.roles)
-        login = await self._login(uid)
+            return self._as(person, uid)
+        login, full_name = await self._account(uid)
         person = self._listed(uid, login)
         if person is not None:
-            return Identity(person.name, uid, person.roles)
+            return self._as(person, uid, full_name)
         name = login or f"uid-{uid}"
         if name in self._taken:
             name = f"{name}(uid-{uid})"  # the same word, but not the person that is listed
-        return Identity(name, uid, self._everyone)
+        known = tuple(filter(None, (login, full_name)))
+        return self._counted(Identity(name, uid, self._everyone, names=known))
+
+    def with_token(self, name: str, given: tuple[str, ...]) -> Identity:
+        """The owner of a token for `name`, with the roles that the token gives."""
+        if fold(name) in NOT_PERSONS and "agent" not in given:
+            name = f"{name}(token)"
+        return self._counted(Identity(name, -1, given, how=f"token {name}"))
+
+    def signer(self, principal: str) -> Identity | None:
+        """The listed person whose key signed as `principal`; None when it is nobody listed."""
+        person = self._known(principal)
+        return None if person is None else self._as(person, -1)
+
+    def _as(self, person: Person, uid: int, full_name: str = "") -> Identity:
+        return Identity(
+            person.name,
+            uid,
+            person.roles,
+            person=person.name,
+            names=tuple(filter(None, (person.login, full_name, *person.aliases))),
+            must_sign=person.signed,
+            shared=person.shared,
+        )
+
+    def _counted(self, identity: Identity) -> Identity:
+        """Who is known by a name of a listed person counts as that person, and gets no right by it.
+
+        So a second account is no second person, and an alias opens nothing.
+        """
+        person = next(filter(None, map(self._known, (identity.name, *identity.names))), None)
+        if person is None:
+            return identity
+        return msgspec.structs.replace(
+            identity,
+            person=person.name,
+            names=(*identity.names, *filter(None, (person.login, *person.aliases))),
+            must_sign=person.signed,
+            shared=person.shared,
+        )
+
+    def _known(self, name: str) -> Person | None:
+        folded = fold(name)
+        for person in self._people:
+            if folded in map(fold, filter(None, (person.name, person.login, *person.aliases))):
+                return person
+        return None
 
     def _listed(self, uid: int, login: str) -> Person | None:
         for person in self._people:
@@ -122,15 +187,16 @@ class People:
                 return person
         return None
 
-    async def _login(self, uid: int) -> str:
-        if uid not in self._logins:
+    async def _account(self, uid: int) -> tuple[str, str]:
+        """The login and the full name of an account; empty when nobody says so in time."""
+        if uid not in self._accounts:
             try:
                 async with asyncio.timeout(LOOKUP_S):
                     found = await asyncio.to_thread(self._lookup, uid)
             except (KeyError, OSError, TimeoutError):
-                return ""
-            self._logins[uid] = found.pw_name
-        return self._logins[uid]
+                return "", ""
+            self._accounts[uid] = found.pw_name, found.pw_gecos.partition(",")[0]
+        return self._accounts[uid]
 
 
 def peer_uid(sock: socket.socket) -> int:
@@ -139,13 +205,3 @@ def peer_uid(sock: socket.socket) -> int:
     credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, layout.size)
     _, uid, _ = layout.unpack(credentials)
     return int(uid)
-
-
-def _plural(roles: tuple[str, ...]) -> str:
-    if not roles:
-        return "people without a role"
-    return _listed([f"{role}s" for role in roles])
-
-
-def _listed(words: list[str]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

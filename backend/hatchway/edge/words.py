@@ -48,6 +48,10 @@ def _words(event: ev.Event | ev.Unknown) -> tuple[str, Tone] | None:
         case ev.ItemClosed():
             reason = f": {event.reason}" if event.reason else ""
             return f"{_item(event.item)} {event.status}{reason}", "plain"
+        case ev.ApprovalVoided():
+            return f"the yes is void: {event.why}", "warn"
+        case ev.TermsChanged():
+            return None  # what it voids says why
         case ev.VerdictChanged():
             tone = {"PASS": "good", "REGRESS": "bad"}.get(event.word, "warn")  # type: ignore[assignment]
             return f"{event.word}: {event.headline}", tone
