@@ -42,6 +42,10 @@ class Splitter:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.weights = {"stable": 100, "canary": 0}
+        self.ports = {"stable": 8001, "canary": 8002}
+        self.states = {"stable": 0, "canary": 0}  # the bits of srv_admin_state
+        self.algorithm = "roundrobin"
+        self.pid = os.getpid()
         self.inflight = 0
         self.total = 0
         self.commands: list[str] = []  # every `set` that was carried out, in order
@@ -101,12 +105,22 @@ class Splitter:
                 self.commands.append(f"{name[3:]}={weight}")
                 self.sums.append(sum(self.weights.values()))
                 return ""
-            case ["show", "stat", "be", "4", "-1"]:
+            case ["show", "stat", "be", "4" | "6", "-1"]:
                 rows = [
-                    f"be,{arm},0,0,{self.inflight if arm == 'canary' else 0},1,,{self.total},"
+                    f"be,{arm},0,0,{self.inflight if arm == 'canary' else 0},1,,{self.total},,"
                     for arm in self.weights
                 ]
-                return "\n".join(["# pxname,svname,qcur,qmax,scur,smax,slim,stot,", *rows, ""])
+                rows.append(f"be,BACKEND,0,0,0,0,,0,{self.algorithm},")
+                return "\n".join(["# pxname,svname,qcur,qmax,scur,smax,slim,stot,algo,", *rows, ""])
+            case ["show", "servers", "state", "be"]:
+                rows = [
+                    f"be {arm} 127.0.0.1 {self.states[arm]} {weight} {self.ports[arm]}"
+                    for arm, weight in self.weights.items()
+                ]
+                head = "# be_name srv_name srv_addr srv_admin_state srv_uweight srv_port"
+                return "\n".join(["1", head, *rows, ""])
+            case ["show", "info"]:
+                return f"Name: splitter\nPid: {self.pid}\n"
         return "No such server.\n"
 
     def die(self) -> None:

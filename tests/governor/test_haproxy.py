@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hatchway.governor.driver import Driver, Order, Report, steps
-from hatchway.governor.haproxy import HAProxy, TargetError, Weights
-from hatchway.governor.settings import TargetSettings
+from hatchway.governor.driver import Driver, Order, Report
+from hatchway.governor.haproxy import HAProxy, steps
+from hatchway.governor.settings import HAProxySettings
+from hatchway.governor.target import TargetError, Weights
 
 CONFIG = """
 global
@@ -41,8 +42,7 @@ backend steady
 """
 
 
-def send(link: socket.socket, line: bytes) -> None:
-    link.sendall(line)
+OPEN = contextlib.nullcontext()  # a guard that lets everything through
 
 
 def free_port() -> int:
@@ -71,7 +71,7 @@ def real_haproxy(directory: Path) -> Iterator[None]:
 def target(
     request: pytest.FixtureRequest, short_dir: Path, splitter_at: Any, wait_for: Any
 ) -> Iterator[HAProxy]:
-    adapter = HAProxy(TargetSettings(str(short_dir / "splitter.sock"), "be", "stable", "canary"))
+    adapter = HAProxy(HAProxySettings(str(short_dir / "splitter.sock"), "be", "stable", "canary"))
     if request.param == "splitter":
         splitter_at(short_dir / "splitter.sock")
         yield adapter
@@ -89,15 +89,15 @@ def target(
 
 def test_weights_are_read_set_and_read_back(target: HAProxy) -> None:
     assert target.weights() == Weights(canary=0, stable=100)
-    target.set("canary", 5, send)
-    target.set("stable", 95, send)
+    target.set("canary", 5, OPEN)
+    target.set("stable", 95, OPEN)
     assert target.weights() == Weights(canary=5, stable=95)
     assert target.traffic().inflight == 0
     assert target.traffic().total == 0
 
 
 def test_an_unknown_server_is_an_error_in_words(target: HAProxy, short_dir: Path) -> None:
-    settings = TargetSettings(str(short_dir / "splitter.sock"), "be", "stable", "other")
+    settings = HAProxySettings(str(short_dir / "splitter.sock"), "be", "stable", "other")
     with pytest.raises(TargetError, match="No such server"):
         HAProxy(settings).weights()
     with pytest.raises(TargetError):
@@ -116,12 +116,12 @@ def test_the_driver_brings_a_target_to_every_share(target: HAProxy, wait_for: An
 
 
 def test_real_haproxy_refuses_a_static_algorithm_in_words(short_dir: Path, wait_for: Any) -> None:
-    names = TargetSettings(str(short_dir / "splitter.sock"), "steady", "stable", "canary")
+    names = HAProxySettings(str(short_dir / "splitter.sock"), "steady", "stable", "canary")
     target = HAProxy(names)
     with real_haproxy(short_dir):
         wait_for((short_dir / "splitter.sock").exists)
         with pytest.raises(TargetError, match="static LB algorithm"):
-            target.set("canary", 5, send)
+            target.set("canary", 5, OPEN)
 
 
 # --- what a target may do to us (the splitter only) ---------------------------------------------
@@ -134,13 +134,13 @@ def splitter(short_dir: Path, splitter_at: Any) -> Any:
 
 @pytest.fixture
 def adapter(splitter: Any) -> HAProxy:
-    return HAProxy(TargetSettings(str(splitter.path), "be", "stable", "canary"))
+    return HAProxy(HAProxySettings(str(splitter.path), "be", "stable", "canary"))
 
 
 def test_a_weight_that_did_not_change_is_noticed(splitter: Any, adapter: HAProxy) -> None:
     splitter.deaf_to = {"canary"}
     with pytest.raises(TargetError, match="left be/canary at 0 instead of 5"):
-        adapter.set("canary", 5, send)
+        adapter.set("canary", 5, OPEN)
 
 
 def test_a_hung_target_is_given_up(splitter: Any, adapter: HAProxy) -> None:

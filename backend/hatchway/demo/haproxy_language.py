@@ -19,7 +19,9 @@ COLUMNS = (
     "wredis,status,weight,act,bck,chkfail,chkdown,lastchg,downtime,qlimit,pid,iid,sid,throttle,"
     "lbtot,tracked,type,rate,rate_lim,rate_max,check_status,check_code,check_duration,hrsp_1xx,"
     "hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,hrsp_other,hanafail,req_rate,req_rate_max,req_tot,"
-    "cli_abrt,srv_abrt"
+    "cli_abrt,srv_abrt,comp_in,comp_out,comp_byp,comp_rsp,lastsess,last_chk,last_agt,qtime,ctime,"
+    "rtime,ttime,agent_status,agent_code,agent_duration,check_desc,agent_desc,check_rise,check_fall,"
+    "check_health,agent_rise,agent_fall,agent_health,addr,cookie,mode,algo"
 )
 _COLUMNS = COLUMNS.split(",")
 STATE_COLUMNS = (
@@ -224,6 +226,8 @@ class Language:
             **{f"hrsp_{name}": n for name, n in zip(CLASSES, server.responses, strict=True)},
             "req_tot": server.total,
             "cli_abrt": server.client_gone,
+            "addr": f"{server.host}:{server.port}",
+            "mode": "http",
             **dict.fromkeys(("qcur", "qmax", "dresp", "wretr", "wredis", "srv_abrt"), 0),
         }
 
@@ -238,7 +242,8 @@ class Language:
             facts[key] = int(str(facts[key])) + self._pool.unserved
         up = "UP" if facts["weight"] else "DOWN"
         names = {"pxname": self._pool.name, "svname": "BACKEND", "status": up}
-        return {**facts, **names, "pid": 1, "iid": BACKEND_ID, "sid": 0, "type": 1}
+        balance = {"mode": "http", "algo": "roundrobin"}
+        return {**facts, **names, **balance, "pid": 1, "iid": BACKEND_ID, "sid": 0, "type": 1}
 
 
 def _row(facts: dict[str, object]) -> str:

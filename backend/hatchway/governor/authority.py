@@ -62,6 +62,7 @@ class Authority(Value):
     confirmed: int | None = None  # the last share that was both desired and read back
     ceiling: Ceiling = "none"
     capsule: Doc | None = None
+    picture: Doc | None = None  # the target before the first share of this capsule's release
     spool: int = 0  # the seq of its newest line in the spool
     leased: bool = False  # a lease was taken once: the dead-man is armed
     agent_writes: int = 0
@@ -99,9 +100,10 @@ class Apply(Value):
 
 
 class Arm(Value):
-    """Store the rollback capsule."""
+    """Store the rollback capsule, and the before-picture with it where there is one."""
 
     capsule: Doc
+    picture: Doc | None = None
 
 
 class Lease(Value):
@@ -115,11 +117,15 @@ class Lapse(Value):
 
 
 class Observed(Value):
-    """The target was read: the canary's share. `key` when this was the read-back of an apply."""
+    """The target was read: the canary's share. `key` when this was the read-back of an apply.
+
+    `picture` is the target's inventory, where it is known.
+    """
 
     canary: int
     seen: Doc
     key: str = ""
+    picture: Doc | None = None
 
 
 Request = Stop | Apply | Arm | Lease | Lapse | Observed
@@ -279,7 +285,8 @@ def _lapse(state: Authority, lapse: Lapse, now: float, seq: int) -> Decision:
 def _arm(state: Authority, arm: Arm) -> Decision:
     if arm.capsule == state.capsule:
         return state, {"ok": True}, ()
-    return replace(state, capsule=arm.capsule), {"ok": True}, (Save(adds_risk=True),)
+    new = replace(state, capsule=arm.capsule, picture=arm.picture)
+    return new, {"ok": True}, (Save(adds_risk=True),)
 
 
 def _apply(state: Authority, ask: Apply) -> Decision:
@@ -341,6 +348,9 @@ def _observed(state: Authority, seen: Observed) -> Decision:
     if seen.canary != state.desired:
         return state, {"ok": True}, ()
     new = state
+    if state.capsule is not None and state.picture is None and seen.canary == 0:
+        # It could not be taken when the capsule was armed, and nothing has been changed since.
+        new = replace(new, picture=seen.picture)
     if state.confirmed != seen.canary:
         new = replace(new, confirmed=seen.canary)
     if state.ceiling in ("apply", "until_seen"):
@@ -349,4 +359,4 @@ def _observed(state: Authority, seen: Observed) -> Decision:
         done = (replace(k, observed=seen.seen) if k.key == seen.key else k for k in state.keys)
         new = replace(new, keys=tuple(done))
     answer = {"ok": True, "observed": seen.seen}
-    return new, answer, () if new is state else (Save(),)
+    return new, answer, () if new == state else (Save(),)

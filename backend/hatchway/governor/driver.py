@@ -1,7 +1,7 @@
 """The one thread that talks to a target: it observes, and brings the share to what is desired.
 
-The thread that decides never waits for it. A command is put on the wire under a lock and only
-while its order is the newest, so once a stop has replaced the order nothing of the old one is sent.
+The thread that decides never waits for it. A command is begun under a lock and only while its
+order is the newest, so once a stop has replaced the order nothing of the old one is begun.
 """
 
 from __future__ import annotations
@@ -9,16 +9,18 @@ from __future__ import annotations
 import threading
 import time
 
-from hatchway.governor.haproxy import HAProxy, Overtaken, TargetError, Traffic, Weights
+from hatchway.governor.target import Overtaken, TargetError, Weights, Wish
 from hatchway.governor.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
     from typing import Literal
 
-OBSERVE_EVERY_S = 0.5
+    from hatchway.governor.target import Inventory, Target, Traffic
+
+GIVE_S = 0.05
+"""How long a new order waits for an old one's command to be begun."""
 
 
 class Order(Value):
@@ -27,10 +29,16 @@ class Order(Value):
     serial: int
     percent: int
     how: Literal["look", "exactly", "down"]
+    epoch: int = 0
+    key: str = ""
 
 
 class Report(Value):
-    """What the target had. `trouble` in words; `weights` is None when it could not be read."""
+    """What the target had. `trouble` in words; `weights` is None when it could not be read.
+
+    `inventory` is None when it was not read in this pass; then `unread` says why, or nothing when
+    it was not its turn.
+    """
 
     serial: int
     at: float  # seconds since the epoch
@@ -38,17 +46,20 @@ class Report(Value):
     weights: Weights | None
     traffic: Traffic | None
     trouble: str = ""
+    inventory: Inventory | None = None
+    unread: str = ""
 
 
 class Driver:
     """Owns the thread of one target. `post` is called from that thread with every report."""
 
-    def __init__(self, name: str, target: HAProxy, post: Callable[[Report], None]) -> None:
-        self._target = target
+    def __init__(self, name: str, target: Target, post: Callable[[Report], None]) -> None:
+        self.target = target
         self._post = post
         self._order = Order(0, 0, "look")
         self._sending = threading.Lock()
         self._news = threading.Event()
+        self._taken: tuple[int, float] | None = None  # the order and when, of the last inventory
         self._thread = threading.Thread(target=self._run, name=f"target {name}", daemon=True)
 
     def start(self) -> None:
@@ -56,9 +67,15 @@ class Driver:
         self._thread.start()
 
     def give(self, order: Order) -> None:
-        """Replace the order. On return nothing of the old order will be sent any more."""
-        with self._sending:
-            self._order = order
+        """Replace the order. On return nothing of the old order will be begun any more.
+
+        Only where the machine takes longer than GIVE_S to begin a command is it otherwise: the
+        deciding thread does not wait, and the command is ended as soon as it has begun.
+        """
+        self._order = order
+        if self._sending.acquire(timeout=GIVE_S):
+            self._sending.release()
+        self.target.interrupt()
         self._news.set()
 
     def _run(self) -> None:
@@ -70,37 +87,71 @@ class Driver:
             except Overtaken:
                 continue
             self._post(report)
-            self._news.wait(OBSERVE_EVERY_S)
+            self._news.wait(self.target.observe_every_s)
 
     def _pass(self, order: Order) -> Report:
         weights: Weights | None = None
         traffic: Traffic | None = None
         trouble = ""
         try:
-            weights = self._target.weights()
+            weights = self.target.weights()
             if _wanted(order, weights):
-                plan, weights = steps(weights, order.percent), None
-                for arm, weight in plan:
-                    self._target.set(arm, weight, self._fenced(order))
-                weights = self._target.weights()
-            traffic = self._target.traffic()
+                has, weights = weights, None
+                self._bring(order, has)
+                weights = self.target.weights()
+            traffic = self.target.traffic()
         except TargetError as error:
             trouble = str(error)
         except Overtaken:
             raise
         except Exception as error:  # the thread must live on, whatever a target answers
             trouble = f"the target's adapter failed: {error!r}"
-        return Report(order.serial, time.time(), time.monotonic(), weights, traffic, trouble)
+        inventory, unread = self._inventory(order)
+        now = time.time(), time.monotonic()
+        return Report(order.serial, *now, weights, traffic, trouble, inventory, unread)
 
-    def _fenced(self, order: Order) -> Callable[[socket.socket, bytes], None]:
-        def send(link: socket.socket, line: bytes) -> None:
-            # The socket is fresh and the line short: this cannot block while the lock is held.
-            with self._sending:
-                if self._order is not order:
-                    raise Overtaken
-                link.sendall(line)
+    def _bring(self, order: Order, has: Weights) -> None:
+        if order.percent > has.percent:
+            found = self.target.inventory()
+            if found.unfit:
+                raise TargetError(found.unfit[0])
+        wish = Wish(order.percent, order.epoch, order.key)
+        self.target.bring(has, wish, _Guard(self, order))
 
-        return send
+    def _inventory(self, order: Order) -> tuple[Inventory | None, str]:
+        """The inventory when it is due: with every order, and every now and then."""
+        now = time.monotonic()
+        if self._taken is not None:
+            serial, at = self._taken
+            if serial == order.serial and now - at < self.target.inventory_every_s:
+                return None, ""
+        try:
+            found = self.target.inventory()
+        except TargetError as error:
+            return None, str(error)
+        except Overtaken:
+            raise
+        except Exception as error:  # as above
+            return None, f"the target's adapter failed: {error!r}"
+        self._taken = order.serial, now
+        return found, ""
+
+
+class _Guard:
+    """Within it the order is the newest; a newer one waits until the block is left."""
+
+    def __init__(self, driver: Driver, order: Order) -> None:
+        self._driver = driver
+        self._order = order
+
+    def __enter__(self) -> None:
+        self._driver._sending.acquire()
+        if self._driver._order is not self._order:
+            self._driver._sending.release()
+            raise Overtaken
+
+    def __exit__(self, *_: object) -> None:
+        self._driver._sending.release()
 
 
 def _wanted(order: Order, weights: Weights) -> bool:
@@ -109,15 +160,3 @@ def _wanted(order: Order, weights: Weights) -> bool:
         return False
     nobody_served = weights.canary + weights.stable == 0 and order.percent == 0
     return order.how == "exactly" or weights.percent > order.percent or nobody_served
-
-
-def steps(weights: Weights, percent: int) -> list[tuple[str, int]]:
-    """The (arm, absolute weight) commands from `weights` to a share of `percent`.
-
-    Raise first, lower second: between the two commands, and when the second one fails, somebody
-    serves. The other order gave up to 97 failed requests a swap.
-    """
-    canary = ("canary", percent, weights.canary)
-    stable = ("stable", 100 - percent, weights.stable)
-    ordered = (canary, stable) if percent > weights.canary else (stable, canary)
-    return [(arm, to) for arm, to, has in ordered if to != has]

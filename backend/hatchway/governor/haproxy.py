@@ -6,77 +6,50 @@ silence: so nothing counts that was not read back.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 
-from hatchway.governor.value import Value
+from hatchway.governor.target import Inventory, TargetError, Traffic, Weights, Wish, short
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from hatchway.governor.settings import TargetSettings
-
-    Send = Callable[[socket.socket, bytes], None]
+    from hatchway.governor.settings import HAProxySettings
+    from hatchway.governor.target import Guard
 
 TIMEOUT_S = 2.0
 LONGEST_ANSWER = 1 << 20
 
 
-class TargetError(Exception):
-    """The target did not do it, or did not say so; the message is a sentence."""
-
-
-class Overtaken(Exception):
-    """A newer order came before this command was sent; nothing was sent."""
-
-
-class Weights(Value):
-    """The two servers' weights as the target has them, 0..256."""
-
-    canary: int
-    stable: int
-
-    @property
-    def percent(self) -> int:
-        """The canary's share, rounded; 1 when it is more than nothing."""
-        if self.canary == 0:
-            return 0
-        return max(1, round(100 * self.canary / (self.canary + self.stable)))
-
-    def has(self, percent: int) -> bool:
-        """Whether this is a share of `percent`, with somebody left to serve."""
-        return self.canary + self.stable > 0 and self.percent == percent
-
-
-class Traffic(Value):
-    """What the canary is doing: requests under way, and requests since the target started."""
-
-    inflight: int
-    total: int
+# What `show servers state` calls maintenance and draining, among other bits.
+MAINTENANCE, DRAINING = 0x01 | 0x02 | 0x04 | 0x20 | 0x40, 0x08 | 0x10
+MOST_PROCESSES = 8
 
 
 class HAProxy:
     """One backend with a stable and a canary server. Not to be used by two threads at once."""
 
-    def __init__(self, settings: TargetSettings) -> None:
+    observe_every_s = 0.5
+    inventory_every_s = 1.0
+
+    def __init__(self, settings: HAProxySettings) -> None:
         self._path = settings.socket
         self._names = {"canary": settings.canary, "stable": settings.stable}
         self._backend = settings.backend
+        self._processes: tuple[int, ...] = ()  # that answered here, the newest last
 
     def weights(self) -> Weights:
         """Read both weights. Raises TargetError."""
         return Weights(self._weight("canary"), self._weight("stable"))
 
+    def bring(self, has: Weights, wish: Wish, guard: Guard) -> None:
+        """Raise first, lower second, in absolute weights, each read back."""
+        for arm, weight in steps(has, wish.percent):
+            self.set(arm, weight, guard)
+
     def traffic(self) -> Traffic:
         """Read the canary's requests. Raises TargetError."""
-        text = self._ask(f"show stat {self._backend} 4 -1")
-        lines = [line for line in text.splitlines() if line.strip()]
-        if not lines or not lines[0].startswith("# "):
-            raise TargetError(f"the target answered no statistics but {_short(text)}")
-        columns = lines[0][2:].split(",")
-        for line in lines[1:]:
-            row = dict(zip(columns, line.split(","), strict=False))
+        for row in self._statistics(4):
             if row.get("svname") == self._names["canary"]:
                 try:
                     return Traffic(int(row["scur"]), int(row["stot"]))
@@ -84,16 +57,97 @@ class HAProxy:
                     break
         raise TargetError(f"the target's statistics say nothing of {self._names['canary']}")
 
-    def set(self, arm: str, weight: int, send: Send) -> None:
+    def inventory(self) -> Inventory:
+        """The backend's servers, how it balances, and which process answers. Raises TargetError."""
+        servers = self._servers()
+        algorithm, backups = "", set()
+        for row in self._statistics(6):
+            if row.get("svname") == "BACKEND":
+                algorithm = row.get("algo", "")
+            elif row.get("bck") not in (None, "", "0"):
+                backups.add(row.get("svname", ""))
+        facts = [f"the algorithm of {self._backend}: {algorithm or 'not told'}"]
+        others = []
+        for name, (address, state, weight) in servers.items():
+            words = [address, state, *(["backup"] if name in backups else ())]
+            if name not in self._names.values():
+                words.append(f"weight {weight}")
+                if weight > 0 and state == "ready" and name not in backups:
+                    others.append(f"{self._backend}/{name} takes traffic too, with weight {weight}")
+            facts.append(f"server {name}: {', '.join(words)}")
+        process = self._process()
+        second = self._second(process)
+        return Inventory(
+            facts=tuple(sorted(facts)),
+            others=(*others, *second),
+            unfit=(*unfit(self._backend, algorithm), *second),
+            process=process,
+        )
+
+    def remember(self, process: int) -> None:
+        """This process answered once."""
+        self._processes = (*(p for p in self._processes if p != process), process)[-MOST_PROCESSES:]
+
+    def interrupt(self) -> None:
+        """Nothing is ended: what was sent is with HAProxy, and is read back."""
+
+    def _servers(self) -> dict[str, tuple[str, str, int]]:
+        """Address, administrative state and weight by server."""
+        text = self._ask(f"show servers state {self._backend}")
+        columns: list[str] = []
+        found = {}
+        for line in text.splitlines():
+            words = line.split()
+            if words[:1] == ["#"]:
+                columns = words[1:]
+            elif columns and words:
+                row = dict(zip(columns, words, strict=False))
+                try:
+                    address = f"{row['srv_addr']}:{row['srv_port']}"
+                    weight, bits = int(row["srv_uweight"]), int(row["srv_admin_state"])
+                    found[row["srv_name"]] = (address, _state(bits), weight)
+                except (KeyError, ValueError):
+                    raise TargetError(f"a server's state is {short(line)}") from None
+        if not found:
+            raise TargetError(f"asked for its servers the target said {short(text)}")
+        return found
+
+    def _statistics(self, types: int) -> list[dict[str, str]]:
+        text = self._ask(f"show stat {self._backend} {types} -1")
+        lines = [line for line in text.splitlines() if line.strip()]
+        if not lines or not lines[0].startswith("# "):
+            raise TargetError(f"the target answered no statistics but {short(text)}")
+        columns = lines[0][2:].split(",")
+        return [dict(zip(columns, line.split(","), strict=False)) for line in lines[1:]]
+
+    def _process(self) -> int:
+        for line in self._ask("show info").splitlines():
+            key, _, value = line.partition(":")
+            if key == "Pid" and value.strip().isdigit():
+                return int(value)
+        raise TargetError("the target does not say which process it is (show info)")
+
+    def _second(self, process: int) -> tuple[str, ...]:
+        """Other processes that answered here before and still run: they may share the port."""
+        self.remember(process)
+        name = _name_of(process)
+        return tuple(
+            f"another process (pid {other}) that was steered here before still runs; "
+            f"this socket steers only pid {process}, and both may take traffic"
+            for other in self._processes
+            if other != process and name and _name_of(other) == name
+        )
+
+    def set(self, arm: str, weight: int, guard: Guard) -> None:
         """Set the weight of `arm` (canary or stable), an absolute 0..256; read it back.
 
-        `send` puts the bytes on the wire, or raises Overtaken. Raises TargetError.
+        The bytes are put on the wire within `guard`. Raises TargetError, Overtaken.
         """
         name = f"{self._backend}/{self._names[arm]}"
-        said = self._ask(f"set server {name} weight {weight}", send).strip()
+        said = self._ask(f"set server {name} weight {weight}", guard).strip()
         has = self._weight(arm)
         if has != weight:
-            reason = f"and said {_short(said)}" if said else "and gave no reason"
+            reason = f"and said {short(said)}" if said else "and gave no reason"
             raise TargetError(f"the target left {name} at {has} instead of {weight} {reason}")
 
     def _weight(self, arm: str) -> int:
@@ -101,10 +155,10 @@ class HAProxy:
         said = self._ask(f"get weight {name}").strip()
         first = said.split(" ", 1)[0]
         if not first.isascii() or not first.isdigit():
-            raise TargetError(f"asked for the weight of {name} the target said {_short(said)}")
+            raise TargetError(f"asked for the weight of {name} the target said {short(said)}")
         return int(first)
 
-    def _ask(self, command: str, send: Send | None = None) -> str:
+    def _ask(self, command: str, guard: Guard | None = None) -> str:
         """One command, one answer, within TIMEOUT_S in all."""
         until = time.monotonic() + TIMEOUT_S
         try:
@@ -112,10 +166,9 @@ class HAProxy:
                 link.settimeout(TIMEOUT_S)
                 link.connect(self._path)
                 line = command.encode() + b"\n"
-                if send is None:
+                # The socket is fresh and the line short: this cannot block within the guard.
+                with guard or contextlib.nullcontext():
                     link.sendall(line)
-                else:
-                    send(link, line)
                 link.shutdown(socket.SHUT_WR)
                 return _read_all(link, until)
         except TimeoutError:
@@ -148,6 +201,44 @@ def _read_all(link: socket.socket, until: float) -> str:
     return b"".join(parts).decode("utf-8", "replace")
 
 
-def _short(text: str) -> str:
-    line = text.strip().splitlines()[0] if text.strip() else "nothing"
-    return ascii(line[:120])
+def steps(weights: Weights, percent: int) -> list[tuple[str, int]]:
+    """The (arm, absolute weight) commands from `weights` to a share of `percent`.
+
+    Raise first, lower second: between the two commands, and when the second one fails, somebody
+    serves. The other order gave up to 97 failed requests a swap.
+    """
+    canary = ("canary", percent, weights.canary)
+    stable = ("stable", 100 - percent, weights.stable)
+    ordered = (canary, stable) if percent > weights.canary else (stable, canary)
+    return [(arm, to) for arm, to, has in ordered if to != has]
+
+
+def unfit(backend: str, algorithm: str) -> tuple[str, ...]:
+    """Why a backend that balances so does not give the canary the percentage it is told to."""
+    if algorithm == "roundrobin":
+        return ()
+    if not algorithm:
+        return (
+            f"{backend} does not tell how it balances, so a percentage cannot be promised; "
+            "give the socket level admin, and write: balance roundrobin",
+        )
+    name = "an algorithm without a name (random, say)" if algorithm == "unknown" else algorithm
+    return (
+        f"{backend} balances by {name}, which does not follow the weights; "
+        "write: balance roundrobin",
+    )
+
+
+def _state(bits: int) -> str:
+    return "maint" if bits & MAINTENANCE else "drain" if bits & DRAINING else "ready"
+
+
+def _name_of(process: int) -> str:
+    """The name of a process of this machine; empty when it does not run here, or not any more."""
+    try:
+        with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
+            about = file.read()
+    except OSError:
+        return ""
+    name, _, rest = about.partition("(")[2].rpartition(")")
+    return "" if rest.strip().startswith("Z") else name

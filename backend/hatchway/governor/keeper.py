@@ -12,10 +12,11 @@ from collections import deque
 
 from hatchway.governor import authority as au
 from hatchway.governor import requests
-from hatchway.governor.driver import Driver, Order, Report
+from hatchway.governor.driver import Order, Report
 from hatchway.governor.haproxy import HAProxy
 from hatchway.governor.ledger import Ledger
-from hatchway.governor.value import Value
+from hatchway.governor.service import Service, Waiting
+from hatchway.governor.value import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,54 +24,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hatchway.governor.requests import Peer
-    from hatchway.governor.settings import ServiceSettings, Settings
+    from hatchway.governor.settings import Settings
 
     Doc = dict[str, Any]
     Reply = Callable[[Doc], None]
 
 ROLLBACK_ANSWER_S = 0.4
 """A rollback is answered after this time at the latest, done or not; it goes on by itself."""
-DRAINED_S = 0.4
-"""The canary's request counter must stand still for this long before it counts as drained."""
-DRIFT_AFTER_S = 3.0
-"""A change that is under way is not called drift before this."""
 SPOOL_BYTES = 48_000
-UNKNOWN = -1
-"""Requests of the canary, when its weight could be read and its statistics could not."""
-
-
-class Waiting(Value):
-    """A client that is answered when the target was read back."""
-
-    serial: int
-    reply: Reply
-    answer: Doc
-    key: str = ""  # of an apply; empty for a rollback
-    until: float = 0.0  # monotonic; of a rollback
-
-
-class Service:
-    """What is known of one service besides its durable state."""
-
-    def __init__(self, settings: ServiceSettings, post: Callable[[Report], None]) -> None:
-        self.driver = Driver(settings.name, HAProxy(settings.target), post)
-        self.order = Order(0, 0, "look")
-        self.ordered_at = 0.0
-        self.waiting: list[Waiting] = []
-        self.seen: Doc | None = None
-        self.report: Report | None = None
-        self.trouble = "the target has not been read yet"
-        self.still_since = 0.0  # monotonic; 0 when the canary is not at rest
-
-    @property
-    def drained(self) -> bool:
-        """Weight 0 read back, nothing under way, and the counter stood still for a while."""
-        return bool(
-            self.still_since
-            and self.report
-            and self.report.ticks - self.still_since >= DRAINED_S
-            and not self.trouble
-        )
 
 
 class Keeper:
@@ -85,8 +46,12 @@ class Keeper:
         self._reports: deque[tuple[str, Report]] = deque()
         self._services: dict[str, Service] = {}
         for each in settings.services:
-            self._services[each.name] = Service(each, self._poster(each.name, wake))
+            target = HAProxy(each.target)
+            self._services[each.name] = Service(each.name, target, self._poster(each.name, wake))
             ledger.adopt(each.name, each.agent_may_write)
+            picture = ledger.states[each.name].picture
+            if picture is not None:
+                target.remember(picture["process"])
         for name, service in self._services.items():
             self._steer(name)
             service.driver.start()
@@ -109,6 +74,9 @@ class Keeper:
                 self._stop(name, request, reply)
             case au.Apply():
                 self._apply(name, request, reply)
+            case au.Arm():
+                picture = self._services[name].picture()
+                reply(self._decide(name, replace(request, picture=picture))[0])
             case _:
                 reply(self._decide(name, request)[0])
 
@@ -168,7 +136,7 @@ class Keeper:
             why = f"{ask.key} came while {other.key} was under way and replaces it."
             other.reply(au.refuse("fenced", why, "Read the status and decide again."))
         if not any(w.key == ask.key for w in service.waiting):
-            self._give(service, ask.canary, "exactly")
+            self._give(service, Order(0, ask.canary, "exactly", ask.epoch, ask.key))
         service.waiting.append(Waiting(service.order.serial, reply, answer, ask.key))
 
     def _lease(self, name: str, reply: Reply) -> None:
@@ -210,32 +178,35 @@ class Keeper:
 
         return post
 
-    def _give(self, service: Service, percent: int, how: str) -> None:
+    def _give(self, service: Service, order: Order) -> None:
         self._serial += 1
-        service.order = Order(self._serial, percent, how)  # type: ignore[arg-type]
+        service.order = replace(order, serial=self._serial)
         service.ordered_at = time.monotonic()
         service.driver.give(service.order)
 
     def _steer(self, name: str) -> None:
         """The order that the durable state asks for when no apply is under way."""
         service, state = self._services[name], self._ledger.states[name]
-        how = "look" if state.ceiling == "none" or state.desired is None else "down"
-        percent = state.desired or 0
-        if (service.order.percent, service.order.how) != (percent, how):
-            self._give(service, percent, how)
+        looks = state.ceiling == "none" or state.desired is None
+        order = Order(0, state.desired or 0, "look" if looks else "down", state.epoch)
+        if (service.order.percent, service.order.how) != (order.percent, order.how):
+            self._give(service, order)
 
     def _reported(self, name: str, report: Report) -> None:
         service = self._services[name]
-        _note(service, report)
+        service.note(report)
         if report.serial != service.order.serial:
             return  # of an order that has been replaced: shown, but nothing is concluded from it
+        service.look_for_drift(self._ledger.states[name], report.at)
         desired = self._ledger.states[name].desired
         weights = report.weights
         there = weights is not None and desired is not None and weights.has(desired)
         mine = [w for w in service.waiting if w.serial <= report.serial]
         key = next((w.key for w in mine if w.key), "")
         if weights is not None and (there or desired is None) and service.seen is not None:
-            self._decide(name, au.Observed(weights.percent, service.seen, key if there else ""))
+            picture = service.picture()
+            key = key if there else ""
+            self._decide(name, au.Observed(weights.percent, service.seen, key, picture))
         for waiting in mine:
             if waiting.key:
                 service.waiting.remove(waiting)
@@ -273,6 +244,7 @@ class Keeper:
         """Everything that is known of a service."""
         service, state = self._services[name], self._ledger.states[name]
         age = time.monotonic() - self._leased_at
+        service.look_for_drift(state, time.time())
         return {
             "service": name,
             "epoch": state.epoch,
@@ -285,7 +257,11 @@ class Keeper:
             "observed": service.seen,
             "drained": service.drained,
             "target_trouble": service.trouble,
-            "drift": self._drift(service, state),
+            "drift": service.drift,
+            "drift_since": service.drift_since,
+            "residue": service.residue(state),
+            "residue_at": service.inventory_at,
+            "unfit": list(service.inventory.unfit) if service.inventory else [],
             "capsule": state.capsule,
             "lease_age_s": round(age, 3) if self._lease_seen else None,
             "lease_s": self._lease_s,
@@ -297,42 +273,3 @@ class Keeper:
             "disk_trouble": self._ledger.trouble,
             "pid": os.getpid(),
         }
-
-    def _drift(self, service: Service, state: au.Authority) -> str:
-        if state.desired is None or service.report is None or service.report.weights is None:
-            return ""
-        if service.report.weights.has(state.desired):
-            return ""
-        under_way = service.order.how != "look"
-        if under_way and time.monotonic() - service.ordered_at < DRIFT_AFTER_S:
-            return ""
-        has = f"{state.desired} % is wanted and the target has {service.report.weights.percent} %"
-        if under_way:
-            return f"{has}: the governor keeps trying"
-        return f"{has}: it was changed outside Hatchway, or it lost its weights in a restart"
-
-
-def _note(service: Service, report: Report) -> None:
-    """Keep what a report says of the target, for the status."""
-    service.trouble = report.trouble
-    if report.weights is None:
-        service.still_since = 0.0
-        return
-    before = service.seen
-    percent, traffic = report.weights.percent, report.traffic
-    served = report.weights.canary + report.weights.stable > 0
-    if not served:
-        service.trouble = service.trouble or "both weights are 0: nobody is served"
-    service.report = report
-    service.seen = {
-        "canary": percent,
-        "stable": 100 - percent if served else 0,
-        "canary_inflight": traffic.inflight if traffic else UNKNOWN,
-        "canary_total": traffic.total if traffic else UNKNOWN,
-        "at": report.at,
-    }
-    at_rest = percent == 0 and traffic is not None and traffic.inflight == 0
-    if not at_rest:
-        service.still_since = 0.0
-    elif not service.still_since or (before or {}).get("canary_total") != traffic.total:  # type: ignore[union-attr]
-        service.still_since = report.ticks

@@ -18,7 +18,7 @@ class BadSettings(Exception):
     """The configuration cannot be used; the message says what is wrong and what to write."""
 
 
-class TargetSettings(Value):
+class HAProxySettings(Value):
     """An HAProxy, by its runtime socket."""
 
     socket: str
@@ -31,7 +31,7 @@ class ServiceSettings(Value):
     """One service. Without `agent_may_write` it is only recommended for."""
 
     name: str
-    target: TargetSettings
+    target: HAProxySettings
     agent_may_write: bool = True
 
 
@@ -95,7 +95,7 @@ def _service(name: str, doc: Any, directory: str) -> ServiceSettings:
     if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
         raise BadSettings(f"{where}.target.socket: {path} is too long for a socket, use a shorter.")
     return ServiceSettings(
-        name, TargetSettings(path, words["backend"], words["stable"], words["canary"]), may
+        name, HAProxySettings(path, words["backend"], words["stable"], words["canary"]), may
     )
 
 

@@ -149,9 +149,19 @@ def _standing(status: Any) -> Standing:
             drift=str(status.get("drift") or ""),
             agent_writes=int(status.get("agent_writes", 0)),
             person_writes=int(status.get("person_writes", 0)),
+            drift_since=float(status.get("drift_since") or 0.0),
+            residue=_texts(status.get("residue")),
+            residue_at=float(status.get("residue_at") or 0.0),
+            unfit=_texts(status.get("unfit")),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise TargetError(f"the governor's status is not understood: {error!r}") from error
+
+
+def _texts(found: Any) -> tuple[str, ...]:
+    if found is not None and not isinstance(found, list):
+        raise ValueError(f"a list was expected, not {type(found).__name__}")
+    return tuple(str(text) for text in found or ())
 
 
 def spool_line(service: str, entry: Any) -> AuthorityChanged:

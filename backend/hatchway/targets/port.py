@@ -33,7 +33,12 @@ class Observed(Struct, frozen=True):
 
 
 class Standing(Struct, frozen=True):
-    """What the governor says of a service."""
+    """What the governor says of a service. Times in seconds since 1970.
+
+    `drift` says what the target has that nobody wants, since `drift_since`. `residue` is what
+    differs from the picture that the governor took when the capsule was armed (what it cannot know
+    is in it too), as of `residue_at`. `unfit` is why the target cannot give a percentage.
+    """
 
     service: str
     epoch: int
@@ -46,6 +51,10 @@ class Standing(Struct, frozen=True):
     drift: str
     agent_writes: int
     person_writes: int
+    drift_since: float = 0.0
+    residue: tuple[str, ...] = ()
+    residue_at: float = 0.0
+    unfit: tuple[str, ...] = ()
 
 
 class NotApplied(Struct, frozen=True):
