@@ -47,6 +47,7 @@ class Report(Value):
     traffic: Traffic | None
     trouble: str = ""
     inventory: Inventory | None = None
+    inventory_at: float = 0.0  # seconds since the epoch: it is not older than this
     unread: str = ""
 
 
@@ -106,9 +107,10 @@ class Driver:
             raise
         except Exception as error:  # the thread must live on, whatever a target answers
             trouble = f"the target's adapter failed: {error!r}"
+        began = time.time()
         inventory, unread = self._inventory(order)
         now = time.time(), time.monotonic()
-        return Report(order.serial, *now, weights, traffic, trouble, inventory, unread)
+        return Report(order.serial, *now, weights, traffic, trouble, inventory, began, unread)
 
     def _bring(self, order: Order, has: Weights) -> None:
         if order.percent > has.percent:

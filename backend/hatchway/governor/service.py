@@ -100,7 +100,7 @@ class Service:
         if before is not None and before.process != now.process:
             at = time.strftime("%H:%M:%SZ", time.gmtime(report.at))
             self.restarted = f"process {now.process} answers since {at}, not {before.process}"
-        self.inventory, self.inventory_at = now, report.at
+        self.inventory, self.inventory_at = now, report.inventory_at
 
     def picture(self) -> Doc | None:
         """The before-picture: the newest inventory, unless it is not known to be true now."""
