@@ -77,8 +77,8 @@ class Peer:
 async def governed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[tuple[Peer, GovernorTarget]]:
-    monkeypatch.setattr(adapter, "ANSWER_S", 0.3)
-    monkeypatch.setattr(adapter, "APPLY_S", 0.3)
+    monkeypatch.setattr(adapter, "ANSWER_S", 0.8)
+    monkeypatch.setattr(adapter, "APPLY_S", 0.8)
     directory = Path(tempfile.mkdtemp(prefix="hw-"))
     peer, path = Peer(), directory / "governor.sock"
     tasks: set[asyncio.Task[None]] = set()
