@@ -144,3 +144,19 @@ async def test_under_a_pause_a_recommendation_is_not_accepted(house: Any) -> Non
     refused = await house.ask("accept", item=house.open_item("promote").id)
     assert refused.code == "paused"
     assert "give back" in refused.todo
+
+
+async def test_a_run_is_reviewed_after_its_end_with_a_reason_and_once_for_an_id(house: Any) -> None:
+    await house.release()
+    run = house.run.id
+    assert (await house.ask("review", item=run, reason="looked")).code == "running"
+    item = await house.until(house.open_item, "an approval")
+    await house.ask("reject", by="luis", item=item.id)
+    await house.ended()
+    assert (await house.ask("review", item="9", reason="looked")).code == "no_such_run"
+    assert (await house.ask("review", item=run, reason=" ")).code == "reason_missing"
+    first = await house.ask("review", by="luis", item=run, reason="right so", id="one")
+    assert first.said == f"run {run} reviewed by luis"
+    assert await house.ask("review", by="luis", item=run, reason="right so", id="one") == first
+    assert [e.reason for e in house.of(ev.RunReviewed)] == ["right so"]
+    assert house.run.reviewed_by == ("luis",)

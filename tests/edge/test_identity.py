@@ -15,11 +15,11 @@ STOPS = {"pause", "takeover", "rollback", "stop_all"}
 TELLS = {"expect", "withdraw"}
 TABLE = {
     "viewer": set(),
-    "auditor": set(),
+    "auditor": {"review"},
     "agent": {"propose"},
-    "operator": STOPS | TELLS | {"release", "start", "drill"},
-    "approver": STOPS | TELLS | {"approve", "lift", "close"},
-    "admin": STOPS | {"release", "configure", "drill"},
+    "operator": STOPS | TELLS | {"release", "start", "drill", "review"},
+    "approver": STOPS | TELLS | {"approve", "lift", "close", "review"},
+    "admin": STOPS | {"release", "configure", "drill", "review"},
 }
 
 

@@ -89,6 +89,10 @@ EVENTS: tuple[ev.Event, ...] = (
         direct=True,
         at=1.0,
     ),
+    ev.RunReviewed(**RUN, by="ana", reason="w"),
+    ev.JournalSealed(
+        first=1, last=9, hash="h", root="r", file="f", file_sha256="d", state_sha256="s"
+    ),
     ev.CommandRefused(command="c", by="ana", what="release shop", code="c", why="w"),
     ev.QuarantineLifted(**SHOP, commit="c1", by="ana", reason="w"),
     ev.ExpectationDeclared(

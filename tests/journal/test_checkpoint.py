@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from hatchway.cli import audit
-from hatchway.journal.checkpoint import Checkpoint, CheckpointError, heads, read, to_line
+from hatchway.journal.checkpoint import Checkpoint, CheckpointError, anchors, read, to_line
 from hatchway.journal.lines import to_line as record_line
 from hatchway.journal.port import Draft
 from hatchway.journal.sqlite import SqliteJournal
@@ -128,9 +128,9 @@ def test_a_file_that_holds_no_checkpoints_is_no_proof_of_anything(state, capsys,
 def test_checkpoints_that_contradict_each_other_are_refused():
     one = Checkpoint(seq=7, hash="a" * 64, at=1.0)
     other = Checkpoint(seq=7, hash="b" * 64, at=2.0)
-    assert heads([one, one]) == {7: "a" * 64}
+    assert anchors([one, one]).heads == {7: "a" * 64}
     with pytest.raises(CheckpointError, match="contradict"):
-        heads([one, other])
+        anchors([one, other])
 
 
 async def test_an_empty_journal_has_no_head_to_note(tmp_path, capsys):

@@ -84,7 +84,7 @@ def test_what_is_imported_is_declared(root: Path, modules: Modules) -> None:
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {
         item.split("=")[0].split(">")[0].strip().replace("-", "_").lower()
-        for item in project["dependencies"]
+        for item in (*project["dependencies"], *project["optional-dependencies"]["sign"])
     }
     as_imported = {"pyyaml": "yaml"}
     allowed = {as_imported.get(name, name) for name in declared} | {"hatchway", "hatchway_tui"}

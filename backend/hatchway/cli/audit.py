@@ -1,4 +1,4 @@
-"""`hatchway audit`: is the journal whole, and what does it say? Reads only, live or dead."""
+"""`hatchway audit`: is the journal whole, and what does it say? Most only read, live or dead."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 from hatchway.cli.where import find
 from hatchway.journal.chain import Head, digest
 from hatchway.journal.checkpoint import CheckpointError
+from hatchway.journal.note import NoteError
 from hatchway.journal.port import Damaged, JournalError, Record
 from hatchway.journal.sqlite_file import last_records
 from hatchway.runners.visible import visible
@@ -32,7 +33,7 @@ def main(argv: list[str]) -> int:
     try:
         status: int = getattr(import_module(options.module), options.call)(options, journal)
         return status
-    except (JournalError, CheckpointError) as e:
+    except (JournalError, CheckpointError, NoteError) as e:
         if options.json:
             print(json.dumps({"ok": False, "why": str(e)}))
         else:
@@ -63,7 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     _verify_options(verb("verify", "verify", "check the chain, name a bad record", "_verify"))
     note = verb("checkpoint", "checkpoint", "note the head, to be kept elsewhere", "_verify")
     note.add_argument("--to", metavar="FILE", help="add it to this file (default: print it)")
-    note.add_argument("--sign", metavar="KEY", help="sign it with this SSH key (ssh-keygen -Y)")
+    note.add_argument("--note", metavar="KEY", help="a signed note (C2SP) by this Ed25519 key")
+    note.add_argument("--sign", metavar="KEY", help="a line of JSON, signed with ssh-keygen -Y")
     told = verb("report", "report", "who let a run ship, and on what evidence", "_report")
     told.add_argument("run", metavar="RUN", help="a run, as status names it")
     told.add_argument("--format", choices=("text", "json", "csv"), default="text")
@@ -78,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     past.add_argument("run", metavar="RUN", help="a run, as status names it")
     past.add_argument("--at", type=_positive, metavar="SEQ", help="a record (default: its last)")
     _from(past)
+    word = verb("review", "review", "put your word on a run that has ended", "_review")
+    word.add_argument("run", metavar="RUN", help="a run, as status names it")
+    word.add_argument("--reason", required=True, help="what was found, what follows from it")
     tail = verb("tail", "tail", "print the newest records")
     tail.add_argument("-n", type=_positive, default=20, help="how many (default 20)")
     return parser
@@ -87,6 +92,7 @@ def _from(parser: argparse.ArgumentParser) -> None:
     """Options of the verbs that read a whole journal and check it as they go."""
     parser.add_argument("--file", help="a journal.db or an exported JSON Lines file")
     parser.add_argument("--checkpoint", metavar="FILE", help="checkpoints that must be in it")
+    parser.add_argument("--vkey", metavar="KEY", help="each checkpoint must be signed by this key")
 
 
 def _verify_options(check: argparse.ArgumentParser) -> None:
@@ -97,7 +103,10 @@ def _verify_options(check: argparse.ArgumentParser) -> None:
         "--checkpoint", metavar="FILE", help="checkpoints that must be in it: finds a cut tail"
     )
     check.add_argument(
-        "--signers", metavar="FILE", help="each checkpoint must be signed by one of these"
+        "--vkey", metavar="KEY", help="each checkpoint must be signed by this verifier's key"
+    )
+    check.add_argument(
+        "--signers", metavar="FILE", help="the same for SSH signatures: a file of allowed signers"
     )
     check.add_argument(
         "--expect", type=_head, metavar="SEQ:HASH", help="a record that must be there"

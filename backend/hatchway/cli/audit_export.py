@@ -9,12 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hatchway.cli import audit_cdevents, audit_cloudevents
-from hatchway.journal import checkpoint as cp
+from hatchway.cli.audit_reading import opened
 from hatchway.journal.chain import Broken, Row, Sound, to_record
 from hatchway.journal.dossier import Window, tell
 from hatchway.journal.lines import to_line
 from hatchway.journal.port import JournalError
-from hatchway.journal.source import rows_of
 from hatchway.runners.visible import visible
 
 Form = Callable[[Row], list[bytes]]
@@ -23,8 +22,7 @@ Form = Callable[[Row], list[bytes]]
 
 def export(options: argparse.Namespace, journal: Path) -> int:
     """0 all printed, 1 the journal is broken: what is before was printed."""
-    expect = {} if options.checkpoint is None else cp.heads(cp.read(Path(options.checkpoint)))
-    sound = Sound(rows_of(Path(options.file) if options.file else journal), expect=expect)
+    sound, _ = opened(options, journal)
     window = None if options.run is None else Window(options.run)
     form: Form | None = None
     left_out: Counter[str] = Counter()

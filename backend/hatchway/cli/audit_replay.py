@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from hatchway.cli.audit_reading import opened
 from hatchway.cli.audit_report import unknown
 from hatchway.cli.audit_text import time_of
 from hatchway.cli.sentences import from_backend
@@ -24,12 +25,10 @@ from hatchway.edge import protocol as p
 from hatchway.edge.views import authority_doc, run_doc
 from hatchway.edge.waiting import needs_doc
 from hatchway.edge.words import line_of
-from hatchway.journal import checkpoint as cp
 from hatchway.journal.chain import Broken, Row, Sound
 from hatchway.journal.dossier import Dossier, Told, tell
 from hatchway.journal.lines import printable
 from hatchway.journal.port import Damaged, JournalError
-from hatchway.journal.source import rows_of
 from hatchway.runners.visible import visible
 
 TAIL = 10  # lines of the journal that are shown
@@ -37,8 +36,7 @@ TAIL = 10  # lines of the journal that are shown
 
 def replay(options: argparse.Namespace, journal: Path) -> int:
     """0 shown, 1 the journal is broken before or at that record."""
-    expect = {} if options.checkpoint is None else cp.heads(cp.read(Path(options.checkpoint)))
-    sound = Sound(rows_of(Path(options.file) if options.file else journal), expect=expect)
+    sound, _ = opened(options, journal)
     past = Past(options.run)
     for told in _until(sound, options.at):
         past.take(told)

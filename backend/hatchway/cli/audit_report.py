@@ -8,14 +8,13 @@ from pathlib import Path
 
 import msgspec
 
-from hatchway.journal import checkpoint as cp
-from hatchway.journal.chain import Broken, Sound
+from hatchway.cli.audit_reading import opened
+from hatchway.journal.chain import Broken
 from hatchway.journal.dossier import Dossier, gather
 from hatchway.journal.exceptions import exceptions
 from hatchway.journal.lines import printable
 from hatchway.journal.port import JournalError
 from hatchway.journal.report import report as made_of
-from hatchway.journal.source import rows_of
 from hatchway.runners.visible import visible
 
 
@@ -24,10 +23,9 @@ def report(options: argparse.Namespace, journal: Path) -> int:
     if options.json:
         options.format = "json"
     options.json = options.format == "json"  # how refusals are told
-    expect = {} if options.checkpoint is None else cp.heads(cp.read(Path(options.checkpoint)))
-    sound = Sound(rows_of(Path(options.file) if options.file else journal), expect=expect)
+    sound, anchors = opened(options, journal)
     dossier = gather(sound, options.run)
-    made = made_of(dossier, sound.found, expect)
+    made = made_of(dossier, sound.found, anchors)
     if made is None:
         raise JournalError(unknown(dossier, sound.found))
     made.exceptions = exceptions(made)

@@ -43,6 +43,15 @@ class Reject(Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class Review(Struct, frozen=True, kw_only=True):
+    """A person's word on a run that has ended."""
+
+    id: str
+    by: str
+    run: str
+    reason: str
+
+
 class Release(Struct, frozen=True, kw_only=True):
     """Give control of a service back to the agent. The governor does it once this is accepted."""
 
@@ -53,4 +62,4 @@ class Release(Struct, frozen=True, kw_only=True):
     expect_epoch: int = -1
 
 
-Command = StartRun | Accept | Reject | Release
+Command = StartRun | Accept | Reject | Review | Release

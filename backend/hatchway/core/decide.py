@@ -35,6 +35,8 @@ def decide(state: State, command: cmd.Command, now: float) -> Accepted | Refused
             return _start(state, command)
         case cmd.Accept() | cmd.Reject():
             return _close_item(state, command, now)
+        case cmd.Review():
+            return _review(state, command)
         case cmd.Release():
             return _release(state, command)
         case _:
@@ -65,6 +67,21 @@ def _start(state: State, command: cmd.StartRun) -> Accepted | Refused:
         policy_digest=command.policy_digest,
     )
     return Accepted((started,))
+
+
+def _review(state: State, command: cmd.Review) -> Accepted | Refused:
+    run = state.runs.get(command.run)
+    if run is None:
+        return Refused("no_such_run", f"There is no run {command.run!r}.", "hatchway status")
+    if run.active:
+        return Refused("running", f"Run {run.id} has not ended.", "Review it afterwards.")
+    if not command.reason.strip():
+        return Refused(
+            "reason_missing",
+            "A review says what was found; it goes into the journal.",
+            "--reason 'what was found, what follows from it'",
+        )
+    return Accepted((ev.RunReviewed(run=run.id, by=command.by, reason=command.reason),))
 
 
 def _release(state: State, command: cmd.Release) -> Accepted | Refused:

@@ -362,6 +362,26 @@ class DrillRecorded(_Event, frozen=True, kw_only=True, tag="drill.recorded"):
     digest: str
 
 
+class RunReviewed(_Event, frozen=True, kw_only=True, tag="run.reviewed"):
+    """Somebody looked at a run after it had ended, an emergency above all, and said so."""
+
+    run: str
+    by: str
+    reason: str
+
+
+class JournalSealed(_Event, frozen=True, kw_only=True, tag="journal.sealed"):
+    """Records `first` to `last` were moved into a file; the digests cover it and the state there."""
+
+    first: int
+    last: int
+    hash: str  # of record `last`
+    root: str  # the Merkle root of records 1 to `last`, in hexadecimal
+    file: str  # its name
+    file_sha256: str
+    state_sha256: str  # of the state that is kept in their place
+
+
 class Unknown(Struct, frozen=True):
     """An event of a kind this version does not know. It is kept and changes nothing."""
 
@@ -398,6 +418,8 @@ Event = (
     | ResidueAccepted
     | CommandRefused
     | DrillRecorded
+    | RunReviewed
+    | JournalSealed
 )
 
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
@@ -422,6 +444,8 @@ def stream_of(event: Event) -> str:
             return f"service/{event.service}"
         case DrillRecorded():
             return "drills"
+        case JournalSealed():
+            return "journal"
         case _:
             return f"run/{event.run}"
 

@@ -33,7 +33,7 @@ def evolve(state: State, event: ev.Event | ev.Unknown, *, seq: int, at: float, i
     `idem` is the id of the command that led to the event, or empty.
     """
     match event:
-        case ev.Unknown():
+        case ev.Unknown() | ev.JournalSealed():
             pass
         case ev.RunStarted():
             state = _with_run(state, _started(event, at))
@@ -192,6 +192,10 @@ def _run_after(run: Run, event: ev.Event, at: float) -> Run:
         case ev.QuarantineLifted() | ev.ExpectationDeclared() | ev.ExpectationWithdrawn():
             return run
         case ev.BreakerOpened() | ev.BreakerClosed() | ev.TargetChanged() | ev.TargetRestored():
+            return run
+        case ev.RunReviewed():
+            return _replace(run, reviewed_by=(*run.reviewed_by, event.by))
+        case ev.JournalSealed():
             return run
         case _:
             assert_never(event)
@@ -357,6 +361,8 @@ def _said(event: ev.Event | ev.Unknown) -> str:
             return f"what the rollback of run {event.run} left is accepted by {event.by}"
         case ev.DrillRecorded():
             return f"drill {event.evidence.drill} recorded"
+        case ev.RunReviewed():
+            return f"run {event.run} reviewed by {event.by}"
         case _:
             return "done"
 
@@ -379,6 +385,8 @@ def _verb(event: ev.Event | ev.Unknown) -> str:
             return "close"
         case ev.DrillRecorded():
             return "drill"
+        case ev.RunReviewed():
+            return "review"
         case _:
             return ""
 

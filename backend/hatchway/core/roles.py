@@ -1,7 +1,8 @@
 """Who may do what: this table decides it, and nothing else. Pure.
 
 A viewer looks. An operator stops, gives back and starts. An approver says yes and no. An admin
-changes the configuration, and so does not also say yes under it. An auditor reads the record. An
+changes the configuration, and so does not also say yes under it. An auditor reads the record and
+reviews what was done. An
 agent proposes, and acts within the autonomy that the policy gives it; it never approves, never
 gives control back and never changes what it is measured by.
 """
@@ -29,6 +30,8 @@ RIGHTS: dict[str, frozenset[str]] = {
     "close": frozenset({"approver"}),  # the breaker
     "expect": frozenset({"operator", "approver"}),  # declare what a release will look like
     "withdraw": frozenset({"operator", "approver"}),
+    # Afterwards: whoever has to answer for what was done, and who looks on.
+    "review": _PEOPLE_AT_WORK | {"auditor"},
     "configure": frozenset({"admin"}),
     "propose": frozenset({"agent"}),
 }

@@ -187,6 +187,7 @@ class Run(Struct, frozen=True):
     artifact: str = ""
     pipeline_digest: str = ""  # of the pipeline file as it is now; the run goes by `plan`
     said: dict[str, dict[str, str]] = {}  # by digest: what a policy or a pipeline says
+    reviewed_by: tuple[str, ...] = ()
 
     @property
     def canary(self) -> CanaryStage | None:

@@ -66,6 +66,9 @@ class Desk:
             return _reused(command.id)
         if command.kind in ("accept", "reject"):
             return await self._close_item(command, who)
+        if command.kind == "review":
+            review = cmd.Review(id=command.id, by=who.name, run=command.item, reason=command.reason)
+            return await self._decide(review, who.name, f"review {command.item}")
         service = self._service(command.service)
         if service is None:
             return self._no_such_service(command.id, command.service)
@@ -204,7 +207,7 @@ class Desk:
         return ""
 
     async def _decide(
-        self, command: cmd.StartRun | cmd.Accept | cmd.Reject, by: str, what: str
+        self, command: cmd.StartRun | cmd.Accept | cmd.Reject | cmd.Review, by: str, what: str
     ) -> Answer:
         return await self._journal(
             command.id, by, what, lambda state: decide(state, command, self._clock())

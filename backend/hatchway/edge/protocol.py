@@ -104,7 +104,7 @@ ServerMessage = Hello | Snapshot | Delta | Reset | Beat | Ack | Refused
 
 # --- client to server ---------------------------------------------------------------------------
 
-CommandKind = Literal["pause", "takeover", "rollback", "release", "accept", "reject"]
+CommandKind = Literal["pause", "takeover", "rollback", "release", "accept", "reject", "review"]
 
 
 class Subscribe(_Message, frozen=True, tag="subscribe"):
@@ -120,7 +120,8 @@ class Subscribe(_Message, frozen=True, tag="subscribe"):
 class Command(_Message, frozen=True, tag="command"):
     """Something a person asks for; answered exactly once by `id`, the same again if repeated.
 
-    `release` is giving control back (it needs a `reason`). `expect_epoch` and `expect_version`
+    `release` is giving control back (it needs a `reason`). `review` is a word on a run that has
+    ended: `item` names the run. `expect_epoch` and `expect_version`
     are only looked at for commands that add risk (`release`, `accept`).
     """
 

@@ -83,6 +83,10 @@ def _words(event: ev.Event | ev.Unknown) -> tuple[str, Tone] | None:
             return f"{said_of_authority(event)}{reason}{direct}", tone
         case ev.DrillRecorded():
             return _drill(event)
+        case ev.RunReviewed():
+            return f"run {event.run} reviewed: {event.reason}", "plain"
+        case ev.JournalSealed():
+            return f"records {event.first} to {event.last} moved into {event.file}", "plain"
         case ev.CommandRefused():
             return f"refused {event.what}: {event.why}", "warn"
         case ev.FleetAttested():

@@ -17,6 +17,7 @@ from hashlib import sha256
 from msgspec import Struct
 from msgspec.structs import replace
 
+from hatchway.journal.merkle import Tree
 from hatchway.journal.port import GENESIS, Damaged, Draft, Record
 
 _TAG = b"hatchway journal 1\n"
@@ -208,11 +209,7 @@ class Verifier:
         """After the last record."""
         last = max(self._expect, default=0)
         if self._seq < last:
-            return Broken(
-                self._seq + 1,
-                f"the journal ends at {self._seq}, but {last} was expected",
-                "the newest records were cut off, or an older copy was put in place",
-            )
+            return cut_off(self._seq, last)
         return Verified(self._count, self._seq, self._hash)
 
 
@@ -239,8 +236,9 @@ def verify(
 class Sound:
     """The records of a source, as far as each follows from the one before; tuples, many at a time.
 
-    `found` says after the last of them how the chain is. See `Verifier`. Raises Damaged when the
-    source does for the whole of the file.
+    `found` says after the last of them how the chain is. See `Verifier`; `roots` are the Merkle
+    roots that the first so many records must have. Raises Damaged when the source does for the
+    whole of the file.
     """
 
     def __init__(
@@ -248,16 +246,21 @@ class Sound:
         batches: Iterable[Sequence[Row]],
         start: Head = START,
         expect: Head | Mapping[int, str] | None = None,
+        roots: Mapping[int, bytes] | None = None,
+        tree: Tree | None = None,
     ) -> None:
         self._batches = batches
         self._due = start[0] + 1
         self._verifier = Verifier(start, expect)
+        self._roots = Roots(roots or {}, tree)
         self.found: Verified | Broken = Verified(0, *start)
 
     def __iter__(self) -> Iterator[Sequence[Row]]:
         try:
             for rows in self._batches:
                 broken = self._verifier.check_rows(rows)
+                good = rows if broken is None else rows[: broken.seq - self._due]
+                broken = self._roots.check([row[11] for row in good]) or broken
                 if broken is not None:
                     self.found = broken
                     yield rows[: broken.seq - self._due]
@@ -267,16 +270,61 @@ class Sound:
         except Damaged as e:
             self.found = _damaged(e)
             return
-        self.found = self._verifier.finish()
+        found = self._verifier.finish()
+        self.found = found if isinstance(found, Broken) else self._roots.finish() or found
+
+
+class Roots:
+    """Checks the Merkle roots of the first so many records while their hashes stream past."""
+
+    def __init__(self, roots: Mapping[int, bytes], tree: Tree | None = None) -> None:
+        self._keep = tree is not None
+        self.tree = Tree() if tree is None else tree
+        self._roots = roots
+        self._due = sorted((n for n in roots if n > self.tree.size), reverse=True)
+        self._agreed = 0
+
+    def check(self, hashes: Sequence[str]) -> Broken | None:
+        """The hashes of the next records."""
+        at, begin = 0, self.tree.size
+        while self._due and self._due[-1] <= begin + len(hashes):
+            size = self._due.pop()
+            self.tree.extend(hashes[at : size - begin])
+            at = size - begin
+            if self.tree.root() != self._roots[size]:
+                return Broken(
+                    size,
+                    f"the first {size} records have not the root that their checkpoint names",
+                    f"the chain was rewritten as a whole after record {self._agreed}, or the"
+                    " checkpoint is another journal's",
+                )
+            self._agreed = size
+        if self._due or self._keep:
+            self.tree.extend(hashes[at:])
+        return None
+
+    def finish(self) -> Broken | None:
+        """After the last record."""
+        return cut_off(self.tree.size, self._due[0]) if self._due else None
+
+
+def cut_off(end: int, expected: int) -> Broken:
+    """The journal ends too early."""
+    return Broken(
+        end + 1,
+        f"the journal ends at {end}, but {expected} was expected",
+        "the newest records were cut off, or an older copy was put in place",
+    )
 
 
 def verify_rows(
     batches: Iterable[Sequence[Row]],
     start: Head = START,
     expect: Head | Mapping[int, str] | None = None,
+    roots: Mapping[int, bytes] | None = None,
 ) -> Verified | Broken:
     """`verify` for records as tuples, many at a time: for journals of millions."""
-    sound = Sound(batches, start, expect)
+    sound = Sound(batches, start, expect, roots)
     for _ in sound:
         pass
     return sound.found

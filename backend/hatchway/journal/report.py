@@ -11,10 +11,11 @@ from msgspec.structs import replace
 from hatchway.core import events as ev
 from hatchway.journal.account import Answer, Chain, Change, Check, Decision, Line, Report, Stop
 from hatchway.journal.chain import Broken, Verified
+from hatchway.journal.checkpoint import Anchors
 from hatchway.journal.dossier import Dossier, Told
 
 
-def report(dossier: Dossier, found: Verified | Broken, expect: dict[int, str]) -> Report | None:
+def report(dossier: Dossier, found: Verified | Broken, anchors: Anchors) -> Report | None:
     """The report of a run; None when its start is not in the journal."""
     if dossier.started is None or not isinstance(dossier.started.event, ev.RunStarted):
         return None
@@ -35,19 +36,18 @@ def report(dossier: Dossier, found: Verified | Broken, expect: dict[int, str]) -
         started_at=record.at,
         started_seq=record.seq,
         control=_control(dossier.standing),
-        chain=_chain(found, expect),
+        chain=_chain(found, anchors),
     )
     for told in dossier.told:
         _add(made, told)
     return made
 
 
-def _chain(found: Verified | Broken, expect: dict[int, str]) -> Chain:
+def _chain(found: Verified | Broken, anchors: Anchors) -> Chain:
     if isinstance(found, Broken):
         return Chain(False, found.seq - 1, "", f"record {found.seq}: {found.why}", found.means)
-    anchored = max(expect, default=0)
     head = f"{found.seq}:{found.hash}"
-    return Chain(True, found.records, head, checkpoints=len(expect), anchored_to=anchored)
+    return Chain(True, found.records, head, checkpoints=anchors.count, anchored_to=anchors.last)
 
 
 def _control(standing: Told | None) -> str:

@@ -22,6 +22,22 @@ def rows_of(path: Path) -> Iterator[list[Row]]:
     return scan_rows(path) if _is_database(path) else read_rows(path)
 
 
+def origin_of(path: Path) -> str:
+    """The name of a journal in signed checkpoints: its first record tells it from all others.
+
+    Raises JournalError when it has none.
+    """
+    for rows in rows_of(path):
+        for row in rows:
+            return origin(row[11])
+    raise JournalError(f"{path} is empty")
+
+
+def origin(first_hash: str) -> str:
+    """The name of the journal whose first record has this hash."""
+    return f"hatchway.invalid/journal/{first_hash[:32]}"
+
+
 def _is_database(path: Path) -> bool:
     if path.suffix == ".db":
         return True
