@@ -2,9 +2,8 @@
 
 A viewer looks. An operator stops, gives back and starts. An approver says yes and no. An admin
 changes the configuration, and so does not also say yes under it. An auditor reads the record and
-reviews what was done. An
-agent proposes, and acts within the autonomy that the policy gives it; it never approves, never
-gives control back and never changes what it is measured by.
+reviews what was done. An agent proposes, and acts within the autonomy that the policy gives it; it
+never approves, never gives control back and never changes what it is measured by.
 """
 
 from __future__ import annotations
