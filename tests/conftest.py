@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-SLOW = ("test_crash", "test_outcomes")
+SLOW = ("test_crash", "test_outcomes", "test_e2_fault_matrix")
 BAR = "bar"
 
 

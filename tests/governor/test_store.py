@@ -106,8 +106,11 @@ def test_a_full_disk_is_said_and_made_good_when_there_is_room(
     assert paused(ledger, 1) == "no space left on device"
     assert ledger.states["shop"].mode == "paused"
     assert ledger.spooled("", 0, 1000)["entries"] == []
+    # Told the stop's own number, a reader would count its line as read before it can be.
+    assert (ledger.states["shop"].spool, ledger.durable_spool("shop")) == (1, 0)
     store.writes_left = 1000
     assert paused(ledger, 2) == ""
+    assert ledger.durable_spool("shop") == 2
     assert seqs(tmp_path) == [1, 2]
 
 

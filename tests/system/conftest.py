@@ -148,9 +148,14 @@ class Demo:
                 self.process.kill()
                 self.process.wait(5)
         for process in self.started:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            process.wait(10)
+            for number in (signal.SIGCONT, signal.SIGTERM):  # one that is stopped hears nothing
+                with contextlib.suppress(ProcessLookupError):
+                    process.send_signal(number)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(5)
         wait_for(lambda: not left_over(self.d), 15, f"no process left of {self.d}")
 
     def ask(self, sock: str = "command.sock", seconds: float = 5.0, **request: Any) -> Any:
@@ -207,12 +212,13 @@ class Demo:
 
     def serve(self) -> subprocess.Popen[bytes]:
         """A new backend, as a person would start it."""
-        with open(self.d / "log" / "serve-again.log", "ab") as log:
+        return self.spawn("serve-again", *HATCHWAY, "serve", "--dir", str(self.d))
+
+    def spawn(self, name: str, *argv: str) -> subprocess.Popen[bytes]:
+        """A process beside the demo, with its output in log/NAME.log; it ends with the demo."""
+        with open(self.d / "log" / f"{name}.log", "ab") as log:
             process = subprocess.Popen(
-                [*HATCHWAY, "serve", "--dir", str(self.d)],
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
+                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         self.started.append(process)
         return process
@@ -290,6 +296,29 @@ def start_demo(demo_dir: Path) -> Iterator[Callable[..., Demo]]:
         demo = Demo(d, process)
         demos.append(demo)
         return demo
+
+    yield start
+    for demo in demos:
+        demo.stop()
+
+
+@pytest.fixture(scope="module")
+def start_plane() -> Iterator[Callable[..., Demo]]:
+    """`start_plane(d, *options)`: the shop, its traffic and the splitter, without backend and
+    governor; the caller starts what it wants. Nothing may be left over.
+    """
+    demos: list[Demo] = []
+
+    def start(d: Path, *options: str) -> Demo:
+        d.mkdir(parents=True, exist_ok=True)
+        with open(d / "plane.out", "wb") as out:
+            process = subprocess.Popen(
+                [*HATCHWAY, "demo", "--dir", str(d), "--plane-only", "--keep", *options],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+                env={**os.environ, "XDG_RUNTIME_DIR": str(d)},
+            )  # fmt: skip
+        demos.append(Demo(d, process))
+        return demos[-1]
 
     yield start
     for demo in demos:

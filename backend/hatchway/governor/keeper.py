@@ -265,7 +265,7 @@ class Keeper:
             "capsule": state.capsule,
             "lease_age_s": round(age, 3) if self._lease_seen else None,
             "lease_s": self._lease_s,
-            "spool_seq": state.spool,
+            "spool_seq": self._ledger.durable_spool(name),
             "agent_may_write": state.agent_may_write,
             "agent_writes": state.agent_writes,
             "person_writes": state.person_writes,

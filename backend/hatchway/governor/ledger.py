@@ -89,6 +89,12 @@ class Ledger:
         except OSError as error:
             self.trouble = (error.strerror or str(error)).lower()
 
+    def durable_spool(self, service: str) -> int:
+        """Lines of a service up to this number can be read. A stop may be ahead of its line, while
+        the disk refuses: whoever took the stop's number for a line read would never read it.
+        """
+        return min(self.states[service].spool, self._store.last_seq)
+
     def spooled(self, service: str, after: int, at_most_bytes: int) -> Doc:
         """The answer to the op `spool`: durable lines only, of one service or (empty) of all."""
         if after >= self._store.last_seq:
