@@ -13,6 +13,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from hatchway.core.event import EventBase
 from hatchway.core.policy import Mode, PolicyAnswer
 
 Stop = Literal["pause", "takeover", "rollback"]
@@ -53,6 +54,13 @@ class Evidence(Struct, frozen=True, kw_only=True):
     by: str = ""
     cells: tuple[Cell, ...] = ()
     left: str = ""  # the state that it left things in, in words, when it was cut off
+
+
+class DrillRecorded(EventBase, frozen=True, kw_only=True, tag="drill.recorded"):
+    """A drill of the stops. `digest` is the SHA-256 of its evidence, byte for byte as in the file."""
+
+    evidence: Evidence
+    digest: str
 
 
 class Drill(Struct, frozen=True):

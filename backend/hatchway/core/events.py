@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from hatchway.core.drills import Evidence as Drilled
+from hatchway.core.drills import DrillRecorded
 from hatchway.core.event import EventBase as _Event
 from hatchway.core.events_of_services import (
     BreakerClosed,
@@ -353,13 +353,6 @@ class CommandRefused(_Event, frozen=True, kw_only=True, tag="command.refused"):
     why: str
     todo: str = ""
     how: str = ""
-
-
-class DrillRecorded(_Event, frozen=True, kw_only=True, tag="drill.recorded"):
-    """A drill of the stops. `digest` is the SHA-256 of its evidence, byte for byte as in the file."""
-
-    evidence: Drilled
-    digest: str
 
 
 class RunReviewed(_Event, frozen=True, kw_only=True, tag="run.reviewed"):
