@@ -254,7 +254,9 @@ class Forge:
     """A repository with one commit to release."""
 
     async def resolve(self, ref: str) -> str:
-        return {"HEAD": "c1", "c1~1": "c0"}.get(ref, ref)
+        if ref.endswith("~1"):
+            return f"c{int(ref[1:-2]) - 1}"
+        return self.head if ref == "HEAD" else ref
 
     async def version(self, commit: str) -> str:
         return {"c0": "1.4.0", "c1": "1.5.0"}.get(commit, commit)
@@ -267,6 +269,7 @@ class Forge:
 
     def __init__(self) -> None:
         self.files: dict[tuple[str, str], str] = {}  # by commit and path
+        self.head = "c1"
 
     async def difference(self, base: str, commit: str) -> tuple[SourceFile, ...]:
         mine = {p: t for (c, p), t in self.files.items() if c == commit}

@@ -138,6 +138,7 @@ async def test_ahead_of_the_journal_the_budget_of_automatic_rollbacks_still_coun
     await house.to_canary()
     await house.regress()
     await house.ended()
+    house.forge.head = "c2"
     await house.to_canary()
     house.store.refuses = "disk full"
     await blind_look(house, "REGRESS", "rollback")

@@ -162,7 +162,10 @@ async def test_s05_one_rollback_in_a_window_then_the_agent_only_recommends(
     await house.to_canary()
     await house.regress()
     assert await house.ended() == "rolled_back"
+    house.forge.head = "c2"
     await house.release()
+    assert house.run.mode == "recommend", "whatever was asked for"
+    assert house.run.base == "c0", "what it went back to is live"
     await house.accept("open_release")
     await house.until(lambda: house.run.id == "2" and house.run.step == 0, "the first share")
     await house.regress()

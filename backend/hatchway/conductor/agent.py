@@ -23,6 +23,8 @@ from hatchway.conductor.proposals import facts_of, no_proof, nonsense, propose, 
 from hatchway.conductor.undoing import going_back, instead
 from hatchway.core import events as ev
 from hatchway.core.actions import Ask
+from hatchway.core.bars import STANDING
+from hatchway.core.breaker import is_open
 from hatchway.core.drills import OFF, mode_as_drilled, overdue
 from hatchway.core.policy import Policy
 from hatchway.core.state import Run, State
@@ -204,7 +206,8 @@ class Agent:
         """Where the agent would go back by itself and it is not safe: it holds, and calls people."""
         state, run, now = self._ledger.state, situation.run, self._clock()
         drill = overdue(state.drills, self._drill_every_s, now)
-        if mode_as_drilled(run.mode, drill) != "act":
+        broken = is_open(state.breakers.get(run.service), now)
+        if mode_as_drilled(run.mode, drill) != "act" and not broken:
             return []  # people are asked in any case
         undo = self._undo(state, run, situation, seen, now)
         rather = [w for wish in wishes for w in instead(wish, undo, now)]
@@ -274,7 +277,7 @@ def _hold(situation: Situation, sight: Sight) -> Entry:
     def decide(state: State) -> tuple[ev.Event, ...]:
         run = state.runs[run_id]
         held = run.hold.cause if run.hold else None
-        if not run.active or run.step != step or held in ("target", cause):
+        if not run.active or run.step != step or held == cause or held in STANDING:
             return ()
         if cause is None:
             return (ev.RunResumed(run=run_id, why=sight.headline),)

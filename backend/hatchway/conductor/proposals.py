@@ -11,6 +11,7 @@ from hatchway.brains.port import Situation, Wish
 from hatchway.brains.unsure import doubts
 from hatchway.conductor.undoing import as_fact, automatic_rollbacks, guarded
 from hatchway.core import events as ev
+from hatchway.core.bars import STANDING
 from hatchway.core.drills import answer_as_drilled
 from hatchway.core.facts import Fact, Facts, Known, Missing
 from hatchway.core.monitoring import ASK_FOR_S
@@ -159,7 +160,7 @@ def propose(
     stops that is overdue (`drill` says why) nothing is done by itself, it is recommended.
     """
     epoch = state.authority_of(run.service).epoch
-    if wish.capability == "promote" and run.hold is not None and run.hold.cause == "target":
+    if wish.capability == "promote" and run.hold is not None and run.hold.cause in STANDING:
         return ()  # the target does not take it: saying so again and again changes nothing
 
     def policy_says(mode: ev.Mode) -> PolicyAnswer:

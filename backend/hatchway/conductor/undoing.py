@@ -5,22 +5,22 @@ from __future__ import annotations
 import msgspec
 
 from hatchway.brains.port import Wish
+from hatchway.core import breaker
 from hatchway.core.events import Evidence
 from hatchway.core.facts import Fact, Known, Missing
 from hatchway.core.policy import AutomaticRollbacksBelow, Policy, PolicyAnswer
+from hatchway.core.quarantine import in_quarantine
 from hatchway.core.state import Run, State
 from hatchway.core.undo import Moment, Undo, at_this_moment
 
-ROLLBACK_WINDOW_S = 24 * 3600.0
+ROLLBACK_WINDOW_S = breaker.WINDOW_S
 MOST_TOLD = 4
 RULE = "undo"
 
 
 def automatic_rollbacks(state: State, service: str, now: float) -> int:
     """How often the agent has rolled `service` back in the window that ends now."""
-    return sum(
-        1 for at in state.automatic_rollbacks.get(service, ()) if now - at < ROLLBACK_WINDOW_S
-    )
+    return breaker.spent(state.automatic_rollbacks.get(service, ()), now)
 
 
 def going_back(
@@ -48,29 +48,19 @@ def going_back(
 
 
 def _budget(policy: Policy, environment: str) -> int:
-    """How many automatic rollbacks the policy grants in a window; one where it does not say."""
+    """How many automatic rollbacks the policy grants in a window: at most one."""
     place = policy.environments.get(environment)
     rule = place.capabilities.get("rollback") if place is not None else None
     granted = [
         c.count for c in (rule.when if rule else ()) if isinstance(c, AutomaticRollbacksBelow)
     ]
-    return min(granted, default=1)
+    return min((breaker.BUDGET, *granted))
 
 
 def _quarantined(state: State, run: Run) -> str:
     """Why the commit to go back to is not to be gone back to; empty when nothing is known."""
-    for other in reversed(state.runs.values()):
-        if other.service != run.service or other.commit != run.base or other.id == run.id:
-            continue
-        if other.undone_by:
-            return (
-                f"{run.from_version} was itself rolled back, by {other.undone_by} (run {other.id})"
-            )
-        if other.outcome == "promoted":
-            return ""  # it was good enough since
-        if other.outcome == "rolled_back":
-            return f"{run.from_version} was itself rolled back (run {other.id})"
-    return ""
+    known = in_quarantine(state.quarantine, run.service, run.base)
+    return "" if known is None else f"it was itself rolled back: {known.words}"
 
 
 def as_fact(undo: Undo, now: float) -> Fact:

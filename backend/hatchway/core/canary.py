@@ -9,6 +9,7 @@ from __future__ import annotations
 from hatchway.core import events as ev
 from hatchway.core import permission
 from hatchway.core.actions import Action, Apply, ArmCapsule, Record
+from hatchway.core.bars import BARS, Bar
 from hatchway.core.plan import CanaryStage
 from hatchway.core.stage_jobs import jobs_of
 from hatchway.core.state import Authority, Effect, Run, Stage
@@ -28,29 +29,46 @@ def weight_of(plan: CanaryStage, step: int) -> int:
 
 
 def canary(
-    run: Run, stage: Stage, plan: CanaryStage, authority: Authority, now: float
+    run: Run,
+    stage: Stage,
+    plan: CanaryStage,
+    authority: Authority,
+    now: float,
+    *,
+    bar: Bar | None = None,
+    spent: bool = False,
 ) -> tuple[Action, ...]:
-    """What the canary stage needs now."""
+    """What the canary stage needs now.
+
+    `bar` stands against raising. `spent`: the agent has rolled back in this window already.
+    """
     paused = authority.mode == "paused"
+    if bar is not None and bar[0] == "quarantine" and not run.effects:
+        return _barred(run, bar)
     deploying = jobs_of(run, stage, plan.deploy, DEPLOY_BUDGET_S, now, paused=paused)
     if deploying is not None:
         return deploying
     latest = list(run.effects.values())[-1] if run.effects else None
     if latest is not None and latest.weight == 0 and latest.status != "fenced":
         return _rolling_back(run, stage, latest)
-    back = rollback_to_intend(run, authority)
+    back = rollback_to_intend(run, authority, spent=spent)
     if back is not None:
         return (Record((*_overtaken(run, latest), back), back.by.name),)
     if latest is not None and latest.status == "intended":
         return (Apply(run.id, latest),)
     if not run.capsule:
         return (ArmCapsule(run.id),)
-    return _forward(run, stage, plan, authority, latest, now)
+    return _forward(run, stage, plan, authority, latest, now, bar)
 
 
-def rollback_to_intend(run: Run, authority: Authority) -> ev.EffectIntended | None:
-    """The rollback that somebody permitted and that is not intended yet."""
-    allowed = permission.to_roll_back(run, authority)
+def rollback_to_intend(
+    run: Run, authority: Authority, *, spent: bool = False
+) -> ev.EffectIntended | None:
+    """The rollback that somebody permitted and that is not intended yet.
+
+    Where the agent's own is `spent` it is a person's to decide, whatever stands in the journal.
+    """
+    allowed = permission.to_roll_back(run, authority, spent=spent)
     if allowed is None:
         return None
     by, reason = allowed
@@ -100,6 +118,7 @@ def _forward(
     authority: Authority,
     latest: Effect | None,
     now: float,
+    bar: Bar | None,
 ) -> tuple[Action, ...]:
     step = run.step + 1
     if latest is not None and latest.step == step and latest.status == "verified":
@@ -109,6 +128,10 @@ def _forward(
         if step >= len(plan.steps):
             events.append(ev.StageEnded(run=run.id, stage=stage.name, status="passed"))
         return (Record(tuple(events)),)
+    if bar is not None:
+        return _barred(run, bar)
+    if run.hold is not None and run.hold.cause in BARS:
+        return (Record((ev.RunResumed(run=run.id, why="what barred it is over"),)),)
     if authority.mode == "paused":
         return ()
     tries = [e for e in run.effects.values() if e.step == step and e.weight != 0]
@@ -138,6 +161,14 @@ def _forward(
         reason=reason,
     )
     return (Record((intended,), by.name),)
+
+
+def _barred(run: Run, bar: Bar) -> tuple[Action, ...]:
+    """Held for as long as the bar is there."""
+    cause, why = bar
+    if run.hold is not None and (run.hold.cause, run.hold.why) == bar:
+        return ()
+    return (Record((ev.RunHeld(run=run.id, cause=cause, why=why),)),)
 
 
 def _trouble(tries: list[Effect], weight: int) -> str:

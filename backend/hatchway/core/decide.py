@@ -7,43 +7,35 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from msgspec import Struct
-
 from hatchway.core import commands as cmd
 from hatchway.core import events as ev
+from hatchway.core import residue
+from hatchway.core.answers import Accepted, Refused
+from hatchway.core.decide_services import order, why_only_recommends
+from hatchway.core.quarantine import in_quarantine
 from hatchway.core.state import Item, Run, State
 
-
-class Accepted(Struct, frozen=True):
-    """The events to journal; none for a command that somebody else carries out."""
-
-    events: tuple[ev.Event, ...]
-
-
-class Refused(Struct, frozen=True):
-    """What is wrong, and what to do instead."""
-
-    code: str
-    why: str
-    todo: str = ""
+__all__ = ["Accepted", "Refused", "decide"]
 
 
 def decide(state: State, command: cmd.Command, now: float) -> Accepted | Refused:
     """Decide on a command that has not been answered yet. Pure; `now` in seconds since 1970."""
     match command:
         case cmd.StartRun():
-            return _start(state, command)
+            return _start(state, command, now)
         case cmd.Accept() | cmd.Reject():
             return _close_item(state, command, now)
         case cmd.Review():
             return _review(state, command)
         case cmd.Release():
             return _release(state, command)
+        case cmd.Lift() | cmd.Expect() | cmd.Withdraw() | cmd.CloseBreaker():
+            return order(state, command, now)
         case _:
             assert_never(command)
 
 
-def _start(state: State, command: cmd.StartRun) -> Accepted | Refused:
+def _start(state: State, command: cmd.StartRun, now: float) -> Accepted | Refused:
     running = state.active_run(command.service)
     if running is not None:
         return Refused(
@@ -52,12 +44,21 @@ def _start(state: State, command: cmd.StartRun) -> Accepted | Refused:
             f"{running.from_version} -> {running.to_version}.",
             "Wait for it to end, or roll it back.",
         )
+    known = in_quarantine(state.quarantine, command.service, command.commit)
+    if known is not None:
+        return Refused(
+            "quarantined",
+            f"{known.words}. It is in quarantine until a person lifts it.",
+            "Release a commit with the fault mended, or have an approver or admin say why it is "
+            f"safe now: hatchway quarantine lift {known.commit[:12]} --reason WHY",
+        )
+    recommends = why_only_recommends(state, command.service, now)
     run = str(len(state.runs) + 1)
     started = ev.RunStarted(
         run=run,
         service=command.service,
         environment=command.environment,
-        mode=command.mode,
+        mode="recommend" if recommends else command.mode,
         pace=command.pace,
         commit=command.commit,
         base=command.base,
@@ -65,6 +66,7 @@ def _start(state: State, command: cmd.StartRun) -> Accepted | Refused:
         to_version=command.to_version,
         plan=command.plan,
         policy_digest=command.policy_digest,
+        attests=command.attests,
     )
     return Accepted((started,))
 
@@ -110,6 +112,9 @@ def _find(state: State, item_id: str) -> tuple[Run, Item] | None:
 
 
 def _close_item(state: State, command: cmd.Accept | cmd.Reject, now: float) -> Accepted | Refused:
+    left = residue.named(state, command.item)
+    if left is not None:
+        return residue.close(left, command)
     found = _find(state, command.item)
     if found is None:
         return Refused("no_such_item", f"Nothing called {command.item!r} waits for an answer.")

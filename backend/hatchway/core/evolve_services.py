@@ -72,7 +72,7 @@ def opened(state: State, service: str, breaker: Breaker) -> State:
         return state
     state = _replace(state, breakers={**state.breakers, service: breaker})
     run = state.active_run(service)
-    if run is None or breaker.cause != "feedback":
+    if run is None:
         return state
     run = _replace(run, mode="recommend", version=run.version + 1)
     return _replace(state, runs={**state.runs, run.id: run})

@@ -20,6 +20,8 @@ from hatchway.core.actions import (
     RunJob,
     job_key,
 )
+from hatchway.core.bars import bar_of
+from hatchway.core.breaker import BUDGET, spent
 from hatchway.core.canary import MOST_TRIES, TRY_AGAIN_S, canary, weight_of
 from hatchway.core.permission import FRESH_S, FRESH_YES_S, has_spoken
 from hatchway.core.plan import CanaryStage, CommandStage, ReleaseStage
@@ -82,7 +84,16 @@ def next_actions(state: State, run: Run, now: float) -> tuple[Action, ...]:
             if not any(isinstance(p, ReleaseStage) for p in run.plan.stages[:index]):
                 why = "no release stage comes before it, so nobody could approve the first share"
                 return _failed(run, stage, why)
-            return canary(run, stage, plan, authority, now)
+            back = state.automatic_rollbacks.get(run.service, ())
+            return canary(
+                run,
+                stage,
+                plan,
+                authority,
+                now,
+                bar=bar_of(state, run),
+                spent=spent(back, now) >= BUDGET,
+            )
 
 
 def _failed(run: Run, stage: Stage, why: str) -> tuple[Action, ...]:

@@ -14,12 +14,17 @@ def recent(at: float, now: float, seconds: float) -> bool:
     return abs(now - at) <= seconds
 
 
-def to_roll_back(run: Run, authority: Authority) -> tuple[ev.By, str] | None:
-    """Who allowed a rollback in this step and epoch, and why; None when nobody did."""
+def to_roll_back(
+    run: Run, authority: Authority, *, spent: bool = False
+) -> tuple[ev.By, str] | None:
+    """Who allowed a rollback in this step and epoch, and why; None when nobody did.
+
+    `spent`: the agent may not, it has done so in this window.
+    """
     for item in run.items.values():
         if _valid(item, "rollback", run, authority):
             return ev.By("person", item.by), "accepted the agent's recommendation"
-    if authority.mode == "agent" and run.mode == "act":
+    if authority.mode == "agent" and run.mode == "act" and not spent:
         for proposal in run.proposals.values():
             if _automatic(proposal, "rollback", run, authority):
                 return ev.By("agent", "agent"), proposal.why

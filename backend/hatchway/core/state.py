@@ -284,8 +284,10 @@ class State(Struct, frozen=True):
         return None
 
     def live_commit(self, service: str) -> str:
-        """The commit that this journal says was promoted last and stands; empty when none does."""
+        """The commit that this journal says is live: promoted last, or gone back to; or empty."""
         for run in reversed(self.runs.values()):
+            if run.service == service and run.outcome == "rolled_back":
+                return run.base
             if run.service == service and run.outcome == "promoted":
                 return run.base if run.undone_by else run.commit
         return ""
