@@ -9,6 +9,7 @@ import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from hatchway.brains.port import Brain
@@ -29,6 +30,7 @@ from hatchway.edge.server import serve
 from hatchway.edge.tally import Tally
 from hatchway.forge.git import GitForge
 from hatchway.forge.port import Forge
+from hatchway.journal.keeping import Checkpoints
 from hatchway.journal.sqlite import SqliteJournal
 from hatchway.metrics.open import opened
 from hatchway.runners.process import ProcessRunner
@@ -97,6 +99,13 @@ async def _backend(
         publisher = Publisher(hub, ledger, live, installation, clock, health)
         tally = Tally()
         ledger.listen(tally.take)
+        checkpoints = None
+        if installation.checkpoints is not None:
+            checkpoints = Checkpoints(
+                installation.checkpoints, directory, clock, partial(live.tell, "checkpoints")
+            )
+            ledger.listen(checkpoints.take)
+            publisher.checkpoint_overdue = checkpoints.overdue
         await ledger.replay()
         health.house = house(ledger, live, tally, installation, clock)
 
@@ -143,6 +152,8 @@ async def _backend(
                     clock=clock,
                 )
                 running.append(tasks.create_task(watch.run(), name=f"watch {service.name}"))
+            if checkpoints is not None:
+                running.append(tasks.create_task(checkpoints.run(), name="checkpoints"))
             yield hub
             for task in running:
                 task.cancel()

@@ -77,6 +77,8 @@ def _system(doc: Doc) -> list[Sentence]:
     for key, words in (("journal_trouble", "The journal"), ("governor_trouble", "The governor")):
         if doc.get(key):
             said.append(Sentence(f"system/{key}", f"{words}: {doc[key]}."))
+    if doc.get("checkpoint"):
+        said.append(Sentence("system/checkpoint", f"Checkpoint overdue: {doc['checkpoint']}."))
     if doc.get("drill"):
         said.append(
             Sentence("system/drill", f"Drill overdue, the agent only recommends: {doc['drill']}.")

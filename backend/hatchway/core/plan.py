@@ -191,6 +191,15 @@ class Person(Struct, frozen=True):
     shared: bool = False  # an account of several people: only a signature says who it was
 
 
+class CheckpointSpec(Struct, frozen=True):
+    """When the journal's head is signed, and where that goes. Files and the key may be relative."""
+
+    every_s: float
+    files: tuple[str, ...]
+    commands: tuple[tuple[str, ...], ...]
+    key: str = "checkpoint.key"
+
+
 class Installation(Struct, frozen=True):
     """Everything in `hatchway.yaml`."""
 
@@ -206,3 +215,4 @@ class Installation(Struct, frozen=True):
     tls_cert: str = ""
     tls_key: str = ""
     allowed_signers: str = ""  # see ssh-keygen(1), ALLOWED SIGNERS
+    checkpoints: CheckpointSpec | None = None

@@ -158,6 +158,7 @@ class SystemDoc(Struct, frozen=True):
     duty: str = ""
     freeze: str = ""
     drill: str = ""  # why a drill of the stops is overdue, in words
+    checkpoint: str = ""  # why the journal's last checkpoint is too old, in words
 
 
 class AuthorityDoc(Struct, frozen=True):

@@ -56,6 +56,7 @@ class Publisher:
         self._health = health
         self._unshown: dict[str, str] = {}  # by document: why it cannot be shown
         self._started_at = clock()
+        self.checkpoint_overdue: Callable[[], str] = lambda: ""
         self._audit: deque[p.AuditLine] = deque(maxlen=AUDIT_LINES)
         self._soon: asyncio.TimerHandle | None = None
         self._shown: set[str] = set()
@@ -183,4 +184,5 @@ class Publisher:
             governor_at=float(int(min(read))) if read else 0.0,
             governor_trouble=self._live.governor_trouble,
             drill=drill,
+            checkpoint=self.checkpoint_overdue(),
         )

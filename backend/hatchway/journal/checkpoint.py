@@ -161,7 +161,11 @@ def to_text(checkpoint: Checkpoint | Noted) -> bytes:
 
 def append(path: Path, checkpoint: Checkpoint | Noted) -> None:
     """Add a checkpoint to a file, durably. Raises OSError."""
-    text = to_text(checkpoint)
+    append_text(path, to_text(checkpoint))
+
+
+def append_text(path: Path, text: bytes) -> None:
+    """Add what `to_text` gave to a file, durably and whole. Raises OSError."""
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
     with os.fdopen(fd, "wb", buffering=0) as file:
         before = os.fstat(fd).st_size

@@ -15,6 +15,7 @@ from hatchway.core.plan import (
     ServiceSpec,
     TargetSpec,
 )
+from hatchway.settings.checkpoints import checkpoints_of
 from hatchway.settings.document import Entry, Node, Page, Scalar, Table
 from hatchway.settings.endpoints import endpoint_of, label_name
 from hatchway.settings.errors import quoted, unknown
@@ -57,6 +58,7 @@ def installation_of(page: Page) -> Installation:
         "token_file",
         "lease",
         "drill_every",
+        "checkpoints",
     )
     fields = Fields(page, page.root, "the installation", keys)
     table = fields.table("services", required=True, example="shop: ...")
@@ -70,6 +72,7 @@ def installation_of(page: Page) -> Installation:
         token_file=fields.text("token_file", "", example="token"),
         lease_s=fields.duration("lease", 15.0, example="15s", low=5.0, high=3600.0),
         drill_every_s=_drill_every(fields),
+        checkpoints=checkpoints_of(fields),
     )
 
 
