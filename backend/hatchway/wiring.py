@@ -16,6 +16,7 @@ from hatchway.brains.port import Brain
 from hatchway.brains.rules import RulesBrain
 from hatchway.conductor.authority import AuthorityFollower
 from hatchway.conductor.conductor import Conductor
+from hatchway.conductor.in_force import InForce
 from hatchway.conductor.jobs import Jobs
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import Live
@@ -110,6 +111,7 @@ async def _backend(
         health.house = house(ledger, live, tally, installation, clock)
 
         follower = AuthorityFollower(ledger, target, live, services, clock)
+        in_force = InForce(settings.policy)
         conductor = Conductor(
             ledger=ledger,
             live=live,
@@ -117,7 +119,7 @@ async def _backend(
             forges=forges,
             jobs=Jobs(ledger, live, runner, forges, directory),
             weights=Weights(ledger, target, follower.read, clock),
-            policy=settings.policy,
+            policy=in_force,
             clock=clock,
             read_manifest=read_manifest,
             drill_every_s=installation.drill_every_s,
@@ -125,7 +127,7 @@ async def _backend(
         desk = Desk(
             installation=installation,
             pipelines=settings.pipelines,
-            policy=settings.policy,
+            policy=in_force,
             ledger=ledger,
             target=target,
             follower=follower,

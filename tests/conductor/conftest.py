@@ -19,6 +19,7 @@ from hatchway.brains.rules import RulesBrain
 from hatchway.conductor import agent, authority, conductor, jobs, weights
 from hatchway.conductor.authority import AuthorityFollower
 from hatchway.conductor.conductor import Conductor
+from hatchway.conductor.in_force import InForce
 from hatchway.conductor.jobs import Jobs
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import Live
@@ -344,6 +345,7 @@ class House:
     def __init__(self, *services: str, policy: Policy = POLICY) -> None:
         self.services = services
         self.policy = policy
+        self.in_force = InForce(policy)
         self.store = MemoryStore()
         self.governor = Governor(*services)
         self.runner = Runner()
@@ -384,7 +386,7 @@ class House:
             forges=forges,
             jobs=Jobs(self.ledger, self.live, self.runner, forges, Path("/nowhere")),
             weights=self.weights,
-            policy=self.policy,
+            policy=self.in_force,
             clock=self.clock,
             read_manifest=read_manifest,
         )
@@ -398,7 +400,7 @@ class House:
         self.desk = Desk(
             installation=self.installation,
             pipelines=self.plans,
-            policy=self.policy,
+            policy=self.in_force,
             ledger=self.ledger,
             target=self.governor,
             follower=self.follower,

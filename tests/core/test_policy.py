@@ -11,14 +11,16 @@ from hypothesis import strategies as st
 
 from hatchway.core import policy as p
 from hatchway.core.facts import MAX_AGE_S, Fact, FactName, Facts, Known, Missing, standing
+from hatchway.core.windows import Calendar, Span
 
 NOW = 1_700_000_000.0
 
 
-def known(value: str | float | bool, age: float = 0.5) -> Known:
+def known(value: str | float | bool | tuple[str, ...], age: float = 0.5) -> Known:
     return Known(value, NOW - age, "test")
 
 
+OPEN = Span(NOW - 60, NOW + 60)
 GOOD = Facts(
     verdict=known("PASS"),
     confidence=known(0.97),
@@ -28,6 +30,9 @@ GOOD = Facts(
     automatic_rollbacks=known(0),
     risk=known("MEDIUM"),
     undo_safe=known(True),
+    regressed=known(("errors",)),
+    weight=known(25),
+    calendars={"office": Calendar(name="office", kind="window", source="t", spans=(OPEN,))},
 )
 
 PROMOTE = p.Rule(
@@ -154,6 +159,9 @@ def test_every_condition_of_the_vocabulary_can_be_evaluated() -> None:
         p.ConfidenceAtLeast: p.ConfidenceAtLeast(0.5),
         p.RiskAtMost: p.RiskAtMost("HIGH"),
         p.UndoSafe: p.UndoSafe(True),
+        p.RegressedIn: p.RegressedIn(("errors",)),
+        p.WeightAtMost: p.WeightAtMost(25),
+        p.InWindow: p.InWindow(("office",)),
     }
     assert set(made) == set(get_args(p.Condition))
     for condition in made.values():

@@ -117,6 +117,9 @@ EVENTS: tuple[ev.Event, ...] = (
     ev.DrillRecorded(
         evidence=Evidence(drill="d", environment="staging", service="shop", began=1.0), digest="a"
     ),
+    ev.PolicyChanged(digest="b", was="a", changes=("w",), by="ana"),
+    ev.PolicyRefused(in_force="a", file="policy.yaml", line=3, column=1, why="w"),
+    ev.FreezeChanged(environment="prod", stands="closed", freeze="weekend", why="w"),
 )
 SILENT = {"terms.changed", "stage.started", "job.started", "capsule.armed", "step.entered"}
 

@@ -23,6 +23,7 @@ class Sight(Struct, frozen=True, kw_only=True):
     stable_healthy: bool | None
     blind_for_s: float
     forecast_s: float | None
+    regressed: tuple[str, ...] | None = None  # names of the metrics that are worse; None: not known
     requests: int = 0  # of the canary in this step, at the metric that has the fewest and is unsure
 
 

@@ -17,9 +17,17 @@ from msgspec import Struct
 from hatchway.brains.port import Brain, Sight, Situation, Wish
 from hatchway.brains.unsure import held_because, unsaid
 from hatchway.conductor.act_first import ActFirst, Entry
+from hatchway.conductor.in_force import InForce
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import Live
-from hatchway.conductor.proposals import facts_of, no_proof, nonsense, propose, without_brain
+from hatchway.conductor.proposals import (
+    facts_of,
+    no_proof,
+    nonsense,
+    propose,
+    weight_after,
+    without_brain,
+)
 from hatchway.conductor.undoing import going_back, instead
 from hatchway.core import events as ev
 from hatchway.core.actions import Ask
@@ -44,6 +52,7 @@ class Seen(Struct, frozen=True):
 
     data_at: float | None = None
     stable_healthy: bool | None = None
+    regressed: tuple[str, ...] | None = None
     proof: Callable[[], bytes] = no_proof
 
 
@@ -56,7 +65,7 @@ class Agent:
         ledger: Ledger,
         live: Live,
         brain: Brain,
-        policy: Policy,
+        policy: InForce,
         first: ActFirst,
         clock: Callable[[], float],
         drill_every_s: float = OFF,
@@ -64,11 +73,15 @@ class Agent:
         self._ledger = ledger
         self._live = live
         self._brain = brain
-        self._policy = policy
+        self._in_force = policy
         self._first = first
         self._clock = clock
         self._drill_every_s = drill_every_s
         self._step_seen: dict[str, tuple[int, float, float]] = {}
+
+    @property
+    def _policy(self) -> Policy:
+        return self._in_force.policy
 
     async def ask(self, action: Ask) -> None:
         """Have the brain say what a failed stage or a finished pipeline calls for. JournalError."""
@@ -122,7 +135,7 @@ class Agent:
         # What is known not to write is not waited for: a rollback may be due.
         trouble = None if self._ledger.trouble else await self._write(entries)
         wishes, brain = await self._wishes(situation, BRAIN_LOOK_S)
-        seen = Seen(data_at, sight.stable_healthy, proof)
+        seen = Seen(data_at, sight.stable_healthy, sight.regressed, proof)
         entries += [self._entry(situation, wish, brain, seen) for wish in wishes]
         silent = f"{self._brain.name} (silent)"
         for wish in unsaid(wishes, situation):
@@ -174,6 +187,9 @@ class Agent:
                 stable_healthy=seen.stable_healthy,
                 confidence=wish.confidence,
                 undo=undo,
+                regressed=seen.regressed,
+                leads_to=weight_after(run, wish.capability),
+                calendars=self._in_force.calendars,
             )
             drill = overdue(state.drills, self._drill_every_s, now)
             return propose(
@@ -279,6 +295,8 @@ def _hold(situation: Situation, sight: Sight) -> Entry:
         held = run.hold.cause if run.hold else None
         if not run.active or run.step != step or held == cause or held in STANDING:
             return ()
+        if cause is None and held == "freeze":
+            return ()  # it ends when the freeze does, not when the metrics are well
         if cause is None:
             return (ev.RunResumed(run=run_id, why=sight.headline),)
         return (ev.RunHeld(run=run_id, cause=cause, why=why),)

@@ -15,6 +15,7 @@ from typing import Any, assert_never
 from hatchway.brains.port import Brain
 from hatchway.conductor.act_first import ActFirst
 from hatchway.conductor.agent import Agent
+from hatchway.conductor.in_force import InForce
 from hatchway.conductor.jobs import Jobs
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import Live
@@ -23,7 +24,6 @@ from hatchway.core import actions as act
 from hatchway.core import events as ev
 from hatchway.core.drills import OFF
 from hatchway.core.next import next_actions
-from hatchway.core.policy import Policy
 from hatchway.core.state import Effect, State
 from hatchway.forge.port import Forge, ForgeError
 from hatchway.journal.port import JournalError
@@ -50,7 +50,7 @@ class Conductor:
         forges: Mapping[str, Forge],
         jobs: Jobs,
         weights: Weights,
-        policy: Policy,
+        policy: InForce,
         clock: Callable[[], float],
         read_manifest: ReadManifest,
         drill_every_s: float = OFF,

@@ -12,13 +12,15 @@ from hatchway.brains.unsure import doubts
 from hatchway.conductor.undoing import as_fact, automatic_rollbacks, guarded
 from hatchway.core import events as ev
 from hatchway.core.bars import STANDING
+from hatchway.core.canary import weight_of
 from hatchway.core.drills import answer_as_drilled
 from hatchway.core.facts import Fact, Facts, Known, Missing
 from hatchway.core.monitoring import ASK_FOR_S
 from hatchway.core.permission import has_spoken, item_of
 from hatchway.core.policy import Policy, PolicyAnswer, answer
-from hatchway.core.state import Item, Run, State
+from hatchway.core.state import Item, Proposal, Run, State
 from hatchway.core.undo import Undo
+from hatchway.core.windows import FOREVER, Calendar
 
 WRITES = frozenset({"promote", "rollback"})
 MAY_WISH: Mapping[str, frozenset[str]] = {
@@ -103,10 +105,14 @@ def facts_of(
     stable_healthy: bool | None,
     confidence: float,
     undo: Undo | None = None,
+    regressed: tuple[str, ...] | None = None,
+    leads_to: int | None = None,
+    calendars: Mapping[str, Calendar] | None = None,
 ) -> Facts:
     """The facts that a policy may ask about, each with its age. Times in seconds since 1970.
 
-    `control` is the mode that the governor said, and when it did.
+    `control` is the mode that the governor said, and when it did. `regressed` names the metrics
+    that the judge calls worse, `leads_to` is the share that it is about.
     """
     verdict: Fact = Missing("judge", "no verdict in this step yet")
     if run.verdict is not None:
@@ -120,6 +126,12 @@ def facts_of(
     data: Fact = Missing("metrics", "no sample yet")
     if data_at is not None:
         data = Known(True, data_at, "metrics")
+    worse: Fact = Missing("judge", "no verdict in this step yet")
+    if regressed is not None and data_at is not None:
+        worse = Known(regressed, data_at, "judge")
+    share: Fact = Missing("", "it moves no share")
+    if leads_to is not None:
+        share = Known(leads_to, now, "pipeline")
     recent = automatic_rollbacks(state, run.service, now)
     return Facts(
         verdict=verdict,
@@ -130,7 +142,18 @@ def facts_of(
         automatic_rollbacks=Known(recent, now, "journal"),
         risk=Known(run.risk, now, "repository"),
         undo_safe=as_fact(undo, now) if undo else Missing("", "nobody looked"),
+        regressed=worse,
+        weight=share,
+        calendars=calendars or {},
     )
+
+
+def weight_after(run: Run, capability: str) -> int | None:
+    """The share in percent that `capability` leads to; None where it moves none."""
+    plan = run.canary
+    if capability == "rollback":
+        return 0
+    return weight_of(plan, run.step + 1) if capability == "promote" and plan is not None else None
 
 
 def no_proof() -> bytes:
@@ -174,20 +197,10 @@ def propose(
         wish, said = _without_being_sure(situation, wish, said)
     if wish.capability == "rollback":
         wish, said = guarded(wish, said, undo or Undo("unknown"))
-    closed: tuple[ev.Event, ...] = ()
-    if has_spoken(run, wish.capability, epoch, now):
-        asked = _asked(run, wish.capability, epoch)
-        if asked is None:
-            return ()
-        other = asked_on not in ("", asked.asked_on)
-        if not other and said.answer != "auto":
-            return ()
-        why = f"the verdict is now {asked_on}" if other else "policy allows it by now"
-        closed = (
-            ev.ItemClosed(
-                run=run.id, item=asked.id, status="superseded", by="hatchway", reason=why
-            ),
-        )
+    said = _never_in_retrospect(run, wish.capability, epoch, said, policy.digest)
+    closed = _superseded(run, wish.capability, epoch, asked_on, said, now)
+    if closed is None:
+        return ()
     proposal = f"run-{run.id}.proposal.{len(run.proposals) + 1}"
     made = ev.ProposalMade(
         run=run.id,
@@ -204,6 +217,13 @@ def propose(
         rule=said.rule,
         why=said.why,
         proof=proof(),
+        policy=policy.digest,
+        fired=said.fired,
+        stood=said.findings,
+        people=said.people,
+        roles=said.roles,
+        freeze=said.freeze,
+        until=said.until if said.until < FOREVER else 0.0,
     )
     if said.answer != "ask" or wish.capability not in WRITES:
         return (*closed, made)
@@ -215,9 +235,12 @@ def propose(
         step=run.step,
         expires_at=now + ASK_FOR_S,
         confidence=None if unsure else wish.confidence,
-        lines=tuple(e.text for e in wish.evidence),
+        lines=(*((said.why,) if said.freeze else ()), *(e.text for e in wish.evidence)),
         binding={
             **({"verdict": asked_on} if asked_on else {}),
+            **({"freeze": said.freeze} if said.freeze else {}),
+            **({"people": str(said.people)} if said.people > 1 else {}),
+            **({"roles": ",".join(said.roles)} if said.roles else {}),
             "epoch": str(epoch),
             "step": str(run.step),
             "commit": run.commit,
@@ -240,6 +263,59 @@ def _without_being_sure(
         why = "not sure: a person decides, whatever policy allows"
         said = msgspec.structs.replace(said, answer="ask", why=why)
     return wish, said
+
+
+def _of_here(run: Run, capability: str, epoch: int) -> list[Proposal]:
+    """What the agent said about `capability` in this step and epoch, the newest last."""
+    here = (capability, run.step, epoch)
+    return [p for p in run.proposals.values() if (p.capability, p.step, p.epoch) == here]
+
+
+def _was_denied(run: Run, capability: str, epoch: int) -> bool:
+    said = _of_here(run, capability, epoch)
+    return bool(said) and said[-1].answer == "deny"
+
+
+def _never_in_retrospect(
+    run: Run, capability: str, epoch: int, said: PolicyAnswer, digest: str
+) -> PolicyAnswer:
+    """What people were asked about under one policy is not done by itself under another."""
+    before = [p for p in _of_here(run, capability, epoch) if p.answer == "ask"]
+    if said.answer == "auto" and any((p.policy or run.policy_digest) != digest for p in before):
+        why = "people were asked about this under another policy: it stays for them to decide"
+        return msgspec.structs.replace(said, answer="ask", why=why, fired="policy changed")
+    return said
+
+
+def _superseded(
+    run: Run, capability: str, epoch: int, asked_on: str, said: PolicyAnswer, now: float
+) -> tuple[ev.Event, ...] | None:
+    """The end of the question that this answer replaces, if one is open; None: nothing is new."""
+    if not has_spoken(run, capability, epoch, now):
+        return ()
+    asked = _asked(run, capability, epoch)
+    if asked is None:
+        return () if said.answer != "deny" and _was_denied(run, capability, epoch) else None
+    why = _asked_anew(asked, asked_on, said)
+    if not why:
+        return None
+    closed = ev.ItemClosed(
+        run=run.id, item=asked.id, status="superseded", by="hatchway", reason=why
+    )
+    return (closed,)
+
+
+def _asked_anew(asked: Item, asked_on: str, said: PolicyAnswer) -> str:
+    """Why an open question is not the right one any more, in words; empty while it is."""
+    if asked_on not in ("", asked.asked_on):
+        return f"the verdict is now {asked_on}"
+    if said.answer == "auto":
+        return "policy allows it by now"
+    if said.answer == "deny":
+        return f"policy denies it by now: {said.why}"
+    if asked.binding.get("freeze", "") != said.freeze:
+        return f"a freeze began: {said.freeze}" if said.freeze else "the freeze is over"
+    return ""
 
 
 def _asked(run: Run, capability: str, epoch: int) -> Item | None:

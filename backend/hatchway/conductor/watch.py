@@ -286,5 +286,6 @@ def _sight(verdict: Verdict, specs: dict[str, MetricSpec], now: float) -> Sight:
         stable_healthy=verdict.stable_healthy,
         blind_for_s=verdict.blind_for_s,
         forecast_s=verdict.forecast_s,
+        regressed=tuple(m.name for m in verdict.metrics if m.word == "worse"),
         requests=min((m.n for m in verdict.metrics if m.word == "UNSURE" and m.n), default=0),
     )

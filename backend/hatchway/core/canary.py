@@ -10,9 +10,10 @@ from hatchway.core import events as ev
 from hatchway.core import permission
 from hatchway.core.actions import Action, Apply, ArmCapsule, Record
 from hatchway.core.bars import BARS, Bar
+from hatchway.core.freeze import overridden, passed, shut
 from hatchway.core.plan import CanaryStage
 from hatchway.core.stage_jobs import jobs_of
-from hatchway.core.state import Authority, Effect, Run, Stage
+from hatchway.core.state import Authority, Effect, Frozen, Run, Stage
 
 DEPLOY_BUDGET_S = 600.0
 MOST_TRIES = 3  # in one epoch, to bring the target to a raised share
@@ -37,10 +38,12 @@ def canary(
     *,
     bar: Bar | None = None,
     spent: bool = False,
+    frozen: Frozen | None = None,
 ) -> tuple[Action, ...]:
     """What the canary stage needs now.
 
     `bar` stands against raising. `spent`: the agent has rolled back in this window already.
+    `frozen` is how its environment's freezes stand, if it has any.
     """
     paused = authority.mode == "paused"
     if bar is not None and bar[0] == "quarantine" and not run.effects:
@@ -58,7 +61,7 @@ def canary(
         return (Apply(run.id, latest),)
     if not run.capsule:
         return (ArmCapsule(run.id),)
-    return _forward(run, stage, plan, authority, latest, now, bar)
+    return _forward(run, stage, plan, authority, latest, now, bar, frozen)
 
 
 def rollback_to_intend(
@@ -119,6 +122,7 @@ def _forward(
     latest: Effect | None,
     now: float,
     bar: Bar | None,
+    frozen: Frozen | None,
 ) -> tuple[Action, ...]:
     step = run.step + 1
     if latest is not None and latest.step == step and latest.status == "verified":
@@ -142,6 +146,10 @@ def _forward(
     if held:
         why = "control changed hands: the target is tried again"
         return (Record((ev.RunResumed(run=run.id, why=why),)),)
+    if frozen is not None:
+        waits = _frozen(run, step, frozen, authority, now)
+        if waits is not None:
+            return waits
     allowed = permission.for_step(run, step, authority, now)
     if allowed is None:
         return ()
@@ -161,6 +169,23 @@ def _forward(
         reason=reason,
     )
     return (Record((intended,), by.name),)
+
+
+def _frozen(
+    run: Run, step: int, frozen: Frozen, authority: Authority, now: float
+) -> tuple[Action, ...] | None:
+    """What a freeze makes of going forward; None where it stands in the way of nothing."""
+    why = shut(frozen, now)
+    held = run.hold is not None and run.hold.cause == "freeze"
+    if not why or (not passed(frozen, now) and overridden(run, step, frozen, authority)):
+        if held:
+            return (Record((ev.RunResumed(run=run.id, why=frozen.why or "the freeze is over"),)),)
+        return None
+    # Where people may go on all the same, they are asked: a hold would say that they cannot.
+    askable = frozen.people > 0 and step > 0
+    if run.hold is not None or askable or passed(frozen, now):
+        return ()
+    return (Record((ev.RunHeld(run=run.id, cause="freeze", why=why),)),)
 
 
 def _barred(run: Run, bar: Bar) -> tuple[Action, ...]:

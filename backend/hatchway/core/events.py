@@ -14,6 +14,16 @@ from msgspec import Struct
 
 from hatchway.core.drills import DrillRecorded
 from hatchway.core.event import EventBase as _Event
+from hatchway.core.events_of_effects import (
+    By,  # noqa: F401  known as events.By
+    CapsuleArmed,
+    EffectDiverged,
+    EffectFenced,
+    EffectIntended,
+    EffectVerified,
+    StepEntered,
+)
+from hatchway.core.events_of_rules import FreezeChanged, PolicyChanged, PolicyRefused, RulesEvent
 from hatchway.core.events_of_services import (
     BreakerClosed,
     BreakerOpened,
@@ -24,6 +34,7 @@ from hatchway.core.events_of_services import (
     TargetChanged,
     TargetRestored,
 )
+from hatchway.core.facts import Finding
 from hatchway.core.plan import PipelinePlan
 from hatchway.core.undo import Undo
 
@@ -36,7 +47,15 @@ Answer = Literal["auto", "ask", "deny"]
 JobStatus = Literal["passed", "failed", "timed_out", "cancelled", "lost"]
 Outcome = Literal["promoted", "rolled_back", "held", "rejected", "failed"]
 HoldCause = Literal[
-    "no_data", "evidence", "unsure", "stable_unhealthy", "target", "quarantine", "drift", "version"
+    "no_data",
+    "evidence",
+    "unsure",
+    "stable_unhealthy",
+    "target",
+    "quarantine",
+    "drift",
+    "version",
+    "freeze",
 ]
 
 
@@ -77,13 +96,6 @@ class Symptom(Struct, frozen=True):
     metric: str
     stable: float | None
     canary: float | None
-
-
-class By(Struct, frozen=True):
-    """On whose authority something is done."""
-
-    kind: Literal["agent", "person", "system"]
-    name: str
 
 
 class RunStarted(_Event, frozen=True, kw_only=True, tag="run.started"):
@@ -228,55 +240,13 @@ class ProposalMade(_Event, frozen=True, kw_only=True, tag="proposal.made"):
     rule: str
     why: str
     proof: bytes = b""  # as in VerdictChanged: the verdict that the proposal stands on
-
-
-class CapsuleArmed(_Event, frozen=True, kw_only=True, tag="capsule.armed"):
-    """The governor holds what is needed to roll back without the backend."""
-
-    run: str
-    checksum: str
-
-
-class EffectIntended(_Event, frozen=True, kw_only=True, tag="effect.intended"):
-    """The canary's share is to become `weight`; in the journal before the target is touched."""
-
-    run: str
-    key: str
-    step: int
-    weight: int
-    epoch: int
-    by: By
-    reason: str
-
-
-class EffectVerified(_Event, frozen=True, kw_only=True, tag="effect.verified"):
-    run: str
-    key: str
-    observed: int
-
-
-class EffectDiverged(_Event, frozen=True, kw_only=True, tag="effect.diverged"):
-    """The target does not have what was wanted, or cannot be asked."""
-
-    run: str
-    key: str
-    observed: int | None
-    why: str
-
-
-class EffectFenced(_Event, frozen=True, kw_only=True, tag="effect.fenced"):
-    """The governor refused: `code` is fenced, held, no_capsule or agent_may_not_write."""
-
-    run: str
-    key: str
-    code: str
-    why: str
-
-
-class StepEntered(_Event, frozen=True, kw_only=True, tag="step.entered"):
-    run: str
-    step: int
-    weight: int
+    policy: str = ""  # the digest of the policy that answered
+    fired: str = ""  # the line of it that decided
+    stood: tuple[Finding, ...] = ()  # each condition, with the fact as it was seen
+    people: int = 1  # where it asks: how many different people have to say yes
+    roles: tuple[str, ...] = ()  # and roles of which each needs its own person
+    freeze: str = ""  # the freeze in force, which people have to be shown
+    until: float = 0.0  # when a calendar may change the answer; 0: none does
 
 
 class RunHeld(_Event, frozen=True, kw_only=True, tag="run.held"):
@@ -413,6 +383,7 @@ Event = (
     | DrillRecorded
     | RunReviewed
     | JournalSealed
+    | RulesEvent
 )
 
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
@@ -439,6 +410,10 @@ def stream_of(event: Event) -> str:
             return "drills"
         case JournalSealed():
             return "journal"
+        case PolicyChanged() | PolicyRefused():
+            return "policy"
+        case FreezeChanged():
+            return f"environment/{event.environment}"
         case _:
             return f"run/{event.run}"
 

@@ -13,6 +13,7 @@ from hatchway.core.state import (
     Answered,
     Authority,
     Effect,
+    Frozen,
     Hold,
     Item,
     Job,
@@ -49,6 +50,13 @@ def evolve(state: State, event: ev.Event | ev.Unknown, *, seq: int, at: float, i
             state = service_after(state, event, at)
         case ev.DrillRecorded():
             state = _replace(state, drills=with_drill(state.drills, as_drill(event.evidence, at)))
+        case ev.PolicyChanged():
+            state = _replace(state, policy_digest=event.digest)
+        case ev.PolicyRefused():
+            pass
+        case ev.FreezeChanged():
+            now = Frozen(event.stands, event.freeze, event.why, event.until, event.people)
+            state = _replace(state, frozen={**state.frozen, event.environment: now})
         case _:
             run = state.runs.get(event.run)
             if run is not None:
@@ -145,6 +153,11 @@ def _run_after(run: Run, event: ev.Event, at: float) -> Run:
                 event.answer,
                 event.why,
                 event.confidence,
+                event.policy,
+                event.people,
+                event.roles,
+                event.freeze,
+                event.until,
             )
             return _replace(run, proposals={**run.proposals, proposal.id: proposal})
         case ev.CapsuleArmed():
@@ -196,6 +209,8 @@ def _run_after(run: Run, event: ev.Event, at: float) -> Run:
         case ev.RunReviewed():
             return _replace(run, reviewed_by=(*run.reviewed_by, event.by))
         case ev.JournalSealed():
+            return run
+        case ev.PolicyChanged() | ev.PolicyRefused() | ev.FreezeChanged():
             return run
         case _:
             assert_never(event)

@@ -13,7 +13,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-FactValue = str | int | float | bool
+from hatchway.core.windows import Calendar
+
+FactValue = str | int | float | bool | tuple[str, ...]
 FactName = Literal[
     "verdict",
     "confidence",
@@ -23,6 +25,8 @@ FactName = Literal[
     "automatic_rollbacks",
     "risk",
     "undo_safe",
+    "regressed",
+    "weight",
 ]
 Standing = Literal["known", "stale", "missing"]
 
@@ -36,6 +40,8 @@ MAX_AGE_S: Mapping[str, float] = MappingProxyType(
         "automatic_rollbacks": 60.0,
         "risk": math.inf,  # of a commit, which does not change
         "undo_safe": 30.0,
+        "regressed": 30.0,
+        "weight": 60.0,
     }
 )
 """Seconds after which a fact is stale."""
@@ -64,6 +70,21 @@ Fact = Known | Missing
 _UNSAID = Missing("", "nobody has said")
 
 
+class Finding(Struct, frozen=True):
+    """How one condition stood, in words, and the fact that it stood on.
+
+    `age_s` is of the fact, in seconds; -1 where there is none.
+    """
+
+    stands: Literal["met", "unmet", "unknown"]
+    words: str
+    condition: str = ""  # as it is written: "data_age_below: 10s"
+    fact: str = ""
+    value: str = ""
+    age_s: float = -1.0
+    source: str = ""
+
+
 class Facts(Struct, frozen=True, kw_only=True):
     """Everything a policy can ask about. What is left out is missing."""
 
@@ -75,6 +96,9 @@ class Facts(Struct, frozen=True, kw_only=True):
     automatic_rollbacks: Fact = _UNSAID  # int: in the service's window, without this one
     risk: Fact = _UNSAID  # str: LOW, MEDIUM or HIGH
     undo_safe: Fact = _UNSAID  # bool: the old version can take the traffic back; `source` says why
+    regressed: Fact = _UNSAID  # names of the metrics that the judge calls worse
+    weight: Fact = _UNSAID  # int: the share in percent that it would lead to
+    calendars: Mapping[str, Calendar] = {}  # by name; one that is not here is not known
 
 
 def age(fact: Known, now: float) -> float:

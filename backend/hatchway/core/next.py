@@ -93,6 +93,7 @@ def next_actions(state: State, run: Run, now: float) -> tuple[Action, ...]:
                 now,
                 bar=bar_of(state, run),
                 spent=spent(back, now) >= BUDGET,
+                frozen=state.frozen.get(run.environment),
             )
 
 

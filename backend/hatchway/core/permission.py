@@ -49,6 +49,8 @@ def for_step(run: Run, step: int, authority: Authority, now: float) -> tuple[ev.
         for proposal in run.proposals.values():
             fresh = recent(proposal.at, now, FRESH_S)
             if fresh and _automatic(proposal, "promote", run, authority):
+                if 0 < proposal.until <= now:
+                    continue  # a window has closed since
                 return ev.By("agent", "agent"), proposal.why
     return None
 

@@ -1,18 +1,82 @@
 """May the agent do this by itself? The policy's structs and their evaluation, pure.
 
-Three answers: `auto` (does it), `ask` (recommends it and waits for a person), `deny` (may not
-even ask). Kleene logic: a condition whose fact is missing or stale is neither met nor unmet, and
-never opens anything. Removing a fact never makes an answer more permissive.
+Three answers: `auto` (does it), `ask` (recommends it and waits for people), `deny` (may not even
+ask). Deny beats ask, ask beats auto. A condition whose fact is missing or stale never opens
+anything, and a calendar in doubt counts as closed. Removing a fact, or adding a window or a freeze,
+never makes an answer more permissive. An evaluation that fails denies.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
 from msgspec import Struct
 
-from hatchway.core.facts import Fact, FactName, Facts, Missing, age, doubt
+from hatchway.core.conditions import (
+    RISKS,
+    VERDICTS,
+    VOCABULARY,
+    AutomaticRollbacksBelow,
+    Condition,
+    ConfidenceAtLeast,
+    Control,
+    ControlIs,
+    DataAgeBelow,
+    InWindow,
+    RegressedIn,
+    Risk,
+    RiskAtMost,
+    StableHealthy,
+    UndoSafe,
+    Verdict,
+    VerdictIn,
+    WeightAtMost,
+    find,
+    written,
+)
+from hatchway.core.facts import Facts, Finding, Known, standing
+from hatchway.core.windows import Calendar, CalendarReading, any_closed, read_named
+
+__all__ = [
+    "ALWAYS_ALLOWED",
+    "CAPABILITIES",
+    "NEVER_FROZEN",
+    "ONLY_REFUSES",
+    "RISKS",
+    "VERDICTS",
+    "VOCABULARY",
+    "Approvals",
+    "AutomaticRollbacksBelow",
+    "Capability",
+    "Condition",
+    "ConfidenceAtLeast",
+    "Control",
+    "ControlIs",
+    "DataAgeBelow",
+    "EnvironmentPolicy",
+    "Finding",
+    "InWindow",
+    "Mode",
+    "Policy",
+    "PolicyAnswer",
+    "RegressedIn",
+    "Risk",
+    "RiskAtMost",
+    "Rule",
+    "StableHealthy",
+    "UndoSafe",
+    "Verdict",
+    "VerdictIn",
+    "WeightAtMost",
+    "Word",
+    "answer",
+    "find",
+    "freeze_of",
+    "mode_in_force",
+    "written",
+]
 
 Mode = Literal["recommend", "act"]
 Word = Literal["auto", "ask", "deny"]
@@ -27,9 +91,6 @@ Capability = Literal[
     "quarantine_test",
     "open_patch_pr",
 ]
-Verdict = Literal["PASS", "REGRESS", "UNSURE", "NO_DATA"]
-Control = Literal["agent", "paused", "person"]
-Risk = Literal["LOW", "MEDIUM", "HIGH"]
 
 CAPABILITIES: tuple[str, ...] = get_args(Capability)
 ALWAYS_ALLOWED = frozenset({"hold", "page"})
@@ -38,74 +99,17 @@ ALWAYS_ALLOWED = frozenset({"hold", "page"})
 ONLY_REFUSES = frozenset({"hold", "page", "block_deploy", "open_release"})
 """They write to no target (they stop, call or ask people): `auto` stays `auto` in recommend."""
 
-VERDICTS: tuple[str, ...] = get_args(Verdict)
-RISKS: tuple[str, ...] = get_args(Risk)  # lowest first
+NEVER_FROZEN = frozenset({*ONLY_REFUSES, "rollback"})
+"""What removes risk, or only asks. A freeze is about going forward, and nothing else."""
+
+DEPLOYS = frozenset({"promote", "deploy_staging"})
 
 
-# --- conditions: a closed vocabulary ------------------------------------------------------------
+class Approvals(Struct, frozen=True):
+    """How many different people have to say yes, and roles of which each needs its own person."""
 
-
-class VerdictIn(Struct, frozen=True, tag="verdict"):
-    """The judge's word is one of `words`."""
-
-    words: tuple[Verdict, ...]
-
-
-class DataAgeBelow(Struct, frozen=True, tag="data_age_below"):
-    """The newest sample behind the verdict is younger than `seconds`."""
-
-    seconds: float
-
-
-class StableHealthy(Struct, frozen=True, tag="stable_healthy"):
-    """The version to return to is within its limits (or, with `healthy` false, is not)."""
-
-    healthy: bool
-
-
-class ControlIs(Struct, frozen=True, tag="control"):
-    """The governor says that `mode` is in control."""
-
-    mode: Control
-
-
-class AutomaticRollbacksBelow(Struct, frozen=True, tag="automatic_rollbacks_below"):
-    """Fewer than `count` automatic rollbacks of this service in its window so far."""
-
-    count: int
-
-
-class ConfidenceAtLeast(Struct, frozen=True, tag="confidence_at_least"):
-    """The proposal's confidence is `value` or more (0 to 1)."""
-
-    value: float
-
-
-class RiskAtMost(Struct, frozen=True, tag="risk_at_most"):
-    """The release's risk is `risk` or lower."""
-
-    risk: Risk
-
-
-class UndoSafe(Struct, frozen=True, tag="undo_safe"):
-    """It is known to be safe (or, with `safe` false, not to be) to go back to the old version."""
-
-    safe: bool
-
-
-Condition = (
-    VerdictIn
-    | DataAgeBelow
-    | StableHealthy
-    | ControlIs
-    | AutomaticRollbacksBelow
-    | ConfidenceAtLeast
-    | RiskAtMost
-    | UndoSafe
-)
-
-
-# --- the policy ---------------------------------------------------------------------------------
+    people: int = 1
+    roles: tuple[str, ...] = ()
 
 
 class Rule(Struct, frozen=True):
@@ -113,25 +117,43 @@ class Rule(Struct, frozen=True):
 
     answer: Word
     when: tuple[Condition, ...] = ()
+    approvals: Approvals = Approvals()
 
 
 class EnvironmentPolicy(Struct, frozen=True):
-    """What the agent may do in one environment; capabilities that are not named are denied."""
+    """What the agent may do in one environment; capabilities that are not named are denied.
+
+    While any of `freezes` is in force, or not known, nothing goes forward unless `freeze_override`
+    people say yes with the freeze before their eyes; 0: nobody can. `approvals` are people by risk.
+    """
 
     mode: Mode
     capabilities: dict[str, Rule]
+    freezes: tuple[str, ...] = ()
+    freeze_override: int = 0
+    approvals: dict[str, int] = {}
 
 
 class Policy(Struct, frozen=True):
-    """A policy file. `digest` is the SHA-256 of its bytes."""
+    """A policy file. `digest` is the SHA-256 of its bytes.
+
+    `agent_deploys_to` lists the environments into which the agent may bring anything; None: all
+    that are named, each within its own rules.
+    """
 
     version: int
     environments: dict[str, EnvironmentPolicy]
     digest: str = ""
+    agent_deploys_to: tuple[str, ...] | None = None
 
 
 class PolicyAnswer(Struct, frozen=True):
-    """The answer, the rule that gave it, and every condition in words by how it stood."""
+    """The answer, what gave it, and every condition in words by how it stood.
+
+    `rule` is the rule that was asked, `fired` the line of it that decided. `until` is when a
+    calendar may change the answer, in seconds since 1970. For an `ask`: how many `people` and which
+    `roles` it takes, and the `freeze` that they have to be shown.
+    """
 
     answer: Word
     rule: str  # "prod.promote"
@@ -139,13 +161,12 @@ class PolicyAnswer(Struct, frozen=True):
     met: tuple[str, ...] = ()
     unmet: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
-
-
-class Finding(Struct, frozen=True):
-    """How one condition stands, in words."""
-
-    stands: Literal["met", "unmet", "unknown"]
-    words: str
+    fired: str = ""  # "prod.promote.when.verdict", "prod.freezes.weekend", "prod.mode"
+    findings: tuple[Finding, ...] = ()
+    people: int = 1
+    roles: tuple[str, ...] = ()
+    freeze: str = ""
+    until: float = math.inf
 
 
 def mode_in_force(policy: Policy, environment: str, requested: Mode) -> Mode:
@@ -156,6 +177,13 @@ def mode_in_force(policy: Policy, environment: str, requested: Mode) -> Mode:
     return requested
 
 
+def freeze_of(
+    place: EnvironmentPolicy, calendars: Mapping[str, Calendar], now: float
+) -> CalendarReading:
+    """How the freezes of an environment stand together: closed, not known, or open."""
+    return any_closed([read_named(name, "freeze", calendars, now) for name in place.freezes])
+
+
 def answer(
     policy: Policy,
     environment: str,
@@ -164,98 +192,123 @@ def answer(
     mode: Mode,
     now: float,
 ) -> PolicyAnswer:
-    """What the policy says to the agent's wish to use `capability` at `now`.
+    """What the policy says to the agent's wish to use `capability` at `now`. Never raises.
 
     `mode` is what the run was started with; the policy's own mode is applied on top.
     """
     name = f"{environment}.{capability}"
     if capability in ALWAYS_ALLOWED:
-        return PolicyAnswer("auto", name, f"{capability} is always allowed: it changes nothing")
+        why = f"{capability} is always allowed: it changes nothing"
+        return PolicyAnswer("auto", name, why, fired="always allowed")
+    try:
+        return _answer(policy, environment, capability, facts, mode, now)
+    except Exception as error:  # a gate that fails is shut
+        why = f"the policy could not be evaluated ({type(error).__name__}: {error}): denied"
+        return PolicyAnswer("deny", name, why, fired="error")
+
+
+def _answer(
+    policy: Policy, environment: str, capability: str, facts: Facts, mode: Mode, now: float
+) -> PolicyAnswer:
+    name = f"{environment}.{capability}"
     place = policy.environments.get(environment)
     if place is None:
-        return PolicyAnswer("deny", name, f"the policy does not name the environment {environment}")
+        why = f"the policy does not name the environment {environment}"
+        return PolicyAnswer("deny", name, why, fired=f"{environment} (not named)")
     rule = place.capabilities.get(capability)
     if rule is None:
-        return PolicyAnswer("deny", name, f"the policy does not name {capability}: denied")
-    findings = [find(condition, facts, now) for condition in rule.when]
+        why = f"the policy does not name {capability}: denied"
+        return PolicyAnswer("deny", name, why, fired=f"{name} (not named)")
+    findings = tuple(find(condition, facts, now) for condition in rule.when)
+    frozen = CalendarReading("open", "", "", math.inf)
+    if capability not in NEVER_FROZEN:
+        frozen = freeze_of(place, facts.calendars, now)
+    shut = frozen.stands != "open"
+    in_force = mode_in_force(policy, environment, mode)
+    word, fired, why = _decided(
+        policy, place, rule, frozen, findings, (environment, capability, in_force)
+    )
     met = tuple(f.words for f in findings if f.stands == "met")
-    unmet = tuple(f.words for f in findings if f.stands == "unmet")
-    unknown = tuple(f.words for f in findings if f.stands == "unknown")
-    word, why = _word(rule, capability, mode_in_force(policy, environment, mode), unmet, unknown)
     if word == "auto" and met:
         why += f": {', '.join(met)}"
-    return PolicyAnswer(word, name, why, met, unmet, unknown)
+    return PolicyAnswer(
+        word,
+        name,
+        why,
+        met,
+        (*_words(findings, "unmet"), *((frozen.words,) if frozen.stands == "closed" else ())),
+        (*_words(findings, "unknown"), *((frozen.words,) if frozen.stands == "unknown" else ())),
+        fired,
+        findings,
+        _people(place, rule, facts, now, frozen=shut),
+        rule.approvals.roles,
+        frozen.name if shut else "",
+        min((frozen.until, *_until(rule, facts, now))),
+    )
 
 
-def _word(
-    rule: Rule, capability: str, mode: Mode, unmet: tuple[str, ...], unknown: tuple[str, ...]
-) -> tuple[Word, str]:
+def _decided(
+    policy: Policy,
+    place: EnvironmentPolicy,
+    rule: Rule,
+    frozen: CalendarReading,
+    findings: Sequence[Finding],
+    of: tuple[str, str, Mode],
+) -> tuple[Word, str, str]:
+    """The answer, what decided it, and why in words: the strictest first."""
+    environment, capability, mode = of
+    name = f"{environment}.{capability}"
+    lists = policy.agent_deploys_to
     if rule.answer == "deny":
-        return "deny", f"the policy denies {capability}"
+        return "deny", name, f"the policy denies {capability}"
+    if lists is not None and capability in DEPLOYS and environment not in lists:
+        return "deny", "agent_deploys_to", f"the agent may not deploy to {environment}"
+    freeze = f"{environment}.freezes.{frozen.name}"
+    if frozen.stands != "open" and place.freeze_override == 0:
+        return "deny", freeze, f"{frozen.words}: nothing goes forward; stops and rollback work"
+    reasons: list[tuple[str, str]] = []
+    if frozen.stands != "open":
+        override = f"{_persons(place.freeze_override)} may go on all the same"
+        reasons.append((freeze, f"{frozen.words}: {override}"))
     if rule.answer == "ask":
-        return "ask", f"the policy wants a person's yes for {capability}"
-    reasons = []
-    if unmet:
-        reasons.append(f"not met: {', '.join(unmet)}")
-    if unknown:
-        reasons.append(f"not known: {', '.join(unknown)}")
+        reasons.append((name, f"the policy wants a person's yes for {capability}"))
+    for stands, said in (("unmet", "not met"), ("unknown", "not known")):
+        found = [f for f in findings if f.stands == stands]
+        if found:
+            key = found[0].condition.partition(":")[0]
+            words = ", ".join(f.words for f in found)
+            reasons.append((f"{name}.when.{key}", f"{said}: {words}"))
     if reasons:
-        return "ask", "; ".join(reasons)
+        return "ask", reasons[0][0], "; ".join(why for _, why in reasons)
     if mode == "recommend" and capability not in ONLY_REFUSES:
-        return "ask", "recommendation mode: the agent asks before anything is written"
-    return "auto", f"the policy allows {capability}"
+        why = "recommendation mode: the agent asks before anything is written"
+        return "ask", f"{environment}.mode", why
+    return "auto", name, f"the policy allows {capability}"
 
 
-def find(condition: Condition, facts: Facts, now: float) -> Finding:
-    """How `condition` stands at `now`. A fact of the wrong type or out of range is not known."""
-    name, subject = _ABOUT[type(condition)]
-    fact: Fact = getattr(facts, name)
-    trouble = doubt(name, fact, now)
-    if trouble or isinstance(fact, Missing):
-        return Finding("unknown", f"{subject}: {trouble}")
-    match condition, fact.value:
-        case VerdictIn(words), str(value) if value in VERDICTS:
-            return _finding(value in words, f"verdict is {value}", f"not {' or '.join(words)}")
-        case DataAgeBelow(seconds), _:
-            old = age(fact, now)
-            return _finding(old < seconds, f"data is {old:.1f} s old", f"not below {seconds:g} s")
-        case StableHealthy(healthy), bool(value):
-            return _finding(value is healthy, f"stable is {'' if value else 'not '}healthy")
-        case ControlIs(mode), str(value):
-            return _finding(value == mode, f"control is with {value}", f"not {mode}")
-        case AutomaticRollbacksBelow(count), int(value) if (
-            not isinstance(value, bool) and value >= 0
-        ):
-            said = f"automatic rollbacks so far: {value}"
-            return _finding(value < count, said, f"not below {count}")
-        case ConfidenceAtLeast(least), (int() | float()) as value if _is_share(value):
-            return _finding(value >= least, f"confidence is {value:.0%}", f"not {least:.0%}")
-        case RiskAtMost(most), str(value) if value in RISKS:
-            low = RISKS.index(value) <= RISKS.index(most)
-            return _finding(low, f"risk is {value}", f"more than {most}")
-        case UndoSafe(safe), bool(value):
-            said = "safe" if value else f"not safe ({fact.source})"
-            return _finding(value is safe, f"going back is {said}")
-    return Finding("unknown", f"{subject}: {fact.source or 'somebody'} said {fact.value!r}")
+def _people(place: EnvironmentPolicy, rule: Rule, facts: Facts, now: float, *, frozen: bool) -> int:
+    """How many different people it takes. A risk that is not known counts as the worst."""
+    by_risk = max(place.approvals.values(), default=1)
+    risk = facts.risk
+    if isinstance(risk, Known) and risk.value in RISKS and standing("risk", risk, now) == "known":
+        by_risk = place.approvals.get(str(risk.value), 1)
+    override = place.freeze_override if frozen else 1
+    return max(1, rule.approvals.people, len(rule.approvals.roles), by_risk, override)
 
 
-_ABOUT: Mapping[type[Condition], tuple[FactName, str]] = {
-    VerdictIn: ("verdict", "the verdict"),
-    DataAgeBelow: ("data", "the age of the data"),
-    StableHealthy: ("stable_healthy", "whether stable is healthy"),
-    ControlIs: ("control", "who is in control"),
-    AutomaticRollbacksBelow: ("automatic_rollbacks", "the number of automatic rollbacks"),
-    ConfidenceAtLeast: ("confidence", "the confidence"),
-    RiskAtMost: ("risk", "the risk"),
-    UndoSafe: ("undo_safe", "whether going back is safe"),
-}
+def _until(rule: Rule, facts: Facts, now: float) -> list[float]:
+    """When the windows that the rule asks for may change."""
+    return [
+        read_named(name, "window", facts.calendars, now).until
+        for condition in rule.when
+        if isinstance(condition, InWindow)
+        for name in condition.names
+    ]
 
 
-def _is_share(value: float) -> bool:
-    return not isinstance(value, bool) and 0 <= value <= 1
+def _words(findings: Sequence[Finding], stands: str) -> tuple[str, ...]:
+    return tuple(f.words for f in findings if f.stands == stands)
 
 
-def _finding(met: bool, said: str, but: str = "") -> Finding:
-    if met:
-        return Finding("met", said)
-    return Finding("unmet", f"{said}, {but}" if but else said)
+def _persons(count: int) -> str:
+    return "1 person" if count == 1 else f"{count} people"

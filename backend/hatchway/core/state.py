@@ -90,6 +90,11 @@ class Proposal(Struct, frozen=True):
     answer: Answer
     why: str
     confidence: float
+    policy: str = ""  # the digest of the policy that answered
+    people: int = 1
+    roles: tuple[str, ...] = ()
+    freeze: str = ""
+    until: float = 0.0  # when a calendar may change the answer; 0: none does
 
 
 class Effect(Struct, frozen=True):
@@ -225,6 +230,16 @@ class Drift(Struct, frozen=True):
         return f"unattributed change: {self.what} is {self.found}, {self.wanted} is wanted"
 
 
+class Frozen(Struct, frozen=True):
+    """How the freezes of an environment stand, until `until` (0: for good)."""
+
+    stands: Literal["open", "closed", "unknown"]
+    freeze: str
+    why: str
+    until: float = 0.0
+    people: int = 0
+
+
 class Authority(Struct, frozen=True):
     """Who is in control of a service, as the governor last said."""
 
@@ -265,6 +280,8 @@ class State(Struct, frozen=True):
     breakers: dict[str, Breaker] = {}  # by service
     drift: dict[str, dict[str, Drift]] = {}  # by service, and by what changed
     drills: dict[str, Drill] = {}  # see drills.with_drill
+    policy_digest: str = ""  # of the policy in force; empty: an older journal does not say
+    frozen: dict[str, Frozen] = {}  # by environment; one that is not here has no freezes
 
     def authority_of(self, service: str) -> Authority:
         """Who is in control of `service`; the agent at epoch 0 when nothing was ever said."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from hatchway.conductor.authority import AuthorityFollower
+from hatchway.conductor.in_force import InForce
 from hatchway.conductor.ledger import Ledger
 from hatchway.core import commands as cmd
 from hatchway.core import events as ev
@@ -41,7 +42,7 @@ class Desk:
         *,
         installation: Installation,
         pipelines: Mapping[str, PipelinePlan],
-        policy: Policy,
+        policy: InForce,
         ledger: Ledger,
         target: Target,
         follower: AuthorityFollower,
@@ -50,12 +51,16 @@ class Desk:
     ) -> None:
         self._installation = installation
         self._pipelines = pipelines
-        self._policy = policy
+        self._in_force = policy
         self._ledger = ledger
         self._target = target
         self._follower = follower
         self._forges = forges
         self._clock = clock
+
+    @property
+    def _policy(self) -> Policy:
+        return self._in_force.policy
 
     async def command(self, command: Command, who: Identity) -> Answer:
         """Stops, giving back, yes and no."""

@@ -89,6 +89,8 @@ def _words(event: ev.Event | ev.Unknown) -> tuple[str, Tone] | None:
             return f"records {event.first} to {event.last} moved into {event.file}", "plain"
         case ev.CommandRefused():
             return f"refused {event.what}: {event.why}", "warn"
+        case ev.PolicyChanged() | ev.PolicyRefused() | ev.FreezeChanged():
+            return _rules(event)
         case ev.FleetAttested():
             return f"all {event.instances} instances say that they run {event.version}", "plain"
         case ev.ResidueFound():
@@ -122,6 +124,21 @@ def of_service(event: ev.ServiceEvent) -> tuple[str, Tone]:
             return f"unattributed change of {name}: {what} ({event.why})", "bad"
         case ev.TargetRestored():
             return f"{event.what} of {name} is again as wanted, after {event.seconds:.0f} s", "good"
+
+
+def _rules(event: ev.RulesEvent) -> tuple[str, Tone]:
+    match event:
+        case ev.PolicyChanged():
+            changes = "; ".join(event.changes[:3]) or "it says the same in other words"
+            more = f" and {len(event.changes) - 3} more" if len(event.changes) > 3 else ""
+            by = f" by {event.by}" if event.by else ""
+            return f"the policy changed{by}: {changes}{more}", "warn"
+        case ev.PolicyRefused():
+            place = f"{event.file}:{event.line}" if event.line else event.file
+            return f"the changed policy is refused, the old one stays: {place}: {event.why}", "bad"
+        case ev.FreezeChanged():
+            words = event.why or "no freeze is in force"
+            return f"{event.environment}: {words}", "plain" if event.stands == "open" else "warn"
 
 
 def _proposal(event: ev.ProposalMade) -> tuple[str, Tone]:

@@ -148,7 +148,7 @@ def _of_proposal(event: ev.ProposalMade) -> Iterator[tuple[str, str, frozenset[s
         if kind == "undo" and rule and fact.id.startswith("UNDO"):
             yield UNDO.get(rule, f"undo:{rule}"), fact.text, about
     if not event.rule.startswith("undo"):
-        guard = event.rule if event.rule.startswith("calendar:") else f"policy:{event.rule}"
+        guard = f"calendar:{event.freeze}" if event.freeze else f"policy:{event.rule}"
         yield guard, event.why, about
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from hatchway.conductor.authority import AuthorityFollower
 from hatchway.conductor.conductor import Conductor
+from hatchway.conductor.in_force import InForce
 from hatchway.conductor.jobs import Jobs
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import Live
@@ -50,6 +51,7 @@ class House:
     ) -> None:
         self.plan = plan
         self.policy = policy
+        self.in_force = InForce(policy)
         self.service = service_of(plan.service)
         self.skew = 0.0  # of the wall clock
         self._starts = scenario.starts
@@ -88,7 +90,7 @@ class House:
             forges=forges,
             jobs=Jobs(self.ledger, self.live, self._runner, forges, self._directory),
             weights=Weights(self.ledger, self.governor, follower.read, self.clock),
-            policy=self.policy,
+            policy=self.in_force,
             clock=self.clock,
             read_manifest=read_manifest,
         )
@@ -104,7 +106,7 @@ class House:
         self._desk = Desk(
             installation=Installation(self.plan.environment, "rehearsal", (self.service,)),
             pipelines={name: self.plan},
-            policy=self.policy,
+            policy=self.in_force,
             ledger=self.ledger,
             target=self.governor,
             follower=follower,
