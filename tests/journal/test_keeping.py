@@ -126,7 +126,7 @@ async def test_a_place_that_fails_is_said_and_keeps_no_other_from_its_own(tmp_pa
         words = await house.until(lambda: house.said and house.said[-1])
         assert "nowhere/far: No such file" in words
         assert "exit status 7" in words
-        assert "no ␛]52;route" in words
+        assert "no \\x1b]52;route" in words
         assert "\x1b" not in words
         assert "does not answer" in words or "hangs" in words or "timed out" in words
 

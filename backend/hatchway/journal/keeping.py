@@ -21,7 +21,6 @@ from hatchway.journal.merkle import Frontier, Tree
 from hatchway.journal.note import NoteError, Signer, TreeHead, make_key, signer_of
 from hatchway.journal.port import Record
 from hatchway.journal.source import origin
-from hatchway.runners.visible import visible
 
 KEPT = "checkpoints"
 """The file in the state directory: what was signed before is looked for in the journal at start."""
@@ -72,7 +71,7 @@ class Destination:
             self._put(text)
         except Exception as e:
             why = e.strerror if isinstance(e, OSError) and e.strerror else str(e)
-            return f"{self.name}: {visible(why)[:300]}"
+            return f"{self.name}: {ascii(why[:300])[1:-1]}"
         return ""
 
 
