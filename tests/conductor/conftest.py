@@ -352,6 +352,7 @@ class House:
         self.forge = Forge()
         self.brain: Any = RulesBrain()
         self.skew = 0.0  # of the wall clock
+        self.drill_every_s = 0.0
         self.lost = 0
         self.plans = {name: plan_of(name) for name in services}
         self.configured = services
@@ -389,6 +390,7 @@ class House:
             policy=self.in_force,
             clock=self.clock,
             read_manifest=read_manifest,
+            drill_every_s=self.drill_every_s,
         )
         self.agent = self.conductor.agent
         target = TargetSpec("haproxy", "s")

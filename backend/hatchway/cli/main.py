@@ -32,6 +32,7 @@ running it:
   metrics check         what a service's metrics can judge, at the traffic of now
   metrics suggest URL   what hatchway.yaml could say of a page of metrics
   rehearse NAME         a public incident over your policy: which guard stops it
+  drill                 try the stops in staging and record it; --status: when was the last?
 
 hatchway VERB --help says more. --dir DIRECTORY names the installation."""
 
@@ -41,6 +42,7 @@ VERBS = (
     *("tui", "audit", "judge", "accept", "reject"),
     *("demo", "fault", "run", "serve", "governor", "check", "metrics"),
     "rehearse",
+    "drill",
 )
 
 

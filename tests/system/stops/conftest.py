@@ -30,10 +30,10 @@ import pytest
 from hatchway.core import events as ev
 from hatchway.demo.summary import Reader
 from hatchway.journal.sqlite_file import scan
+from hatchway.rehearse.drill_demo import STEADY
 
 HERE = Path(__file__).parent
 HATCHWAY = (sys.executable, "-m", "hatchway")
-STEADY = HERE / "steady.yaml"
 WEIGHT = 5
 DISK_MB = 160
 
@@ -267,7 +267,9 @@ def disk_of_its_own() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def installation(room: Path, start_plane: Callable[..., Any]) -> Iterator[Stack]:
-    demo = start_plane(room / "d", "--pipeline", str(STEADY), "--mode", "act", "--rate", "60")
+    steady = room / "steady.yaml"
+    steady.write_text(STEADY)
+    demo = start_plane(room / "d", "--pipeline", str(steady), "--mode", "act", "--rate", "60")
     cables: list[Cable] = []
     try:
         demo.until(lambda d: json.loads((d.d / "demo.json").read_text())["stable"], 60, "the shop")
