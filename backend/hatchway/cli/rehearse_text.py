@@ -102,7 +102,7 @@ def _end(
         yield f"{word}: {scenario.name}" if result.word == "NOT SHOWN" else f"{word} by anything"
         if result.why:
             yield from _wrapped(f"{result.why}.", "  ")
-        for harm in result.harms[:3]:
+        for harm in {harm.danger: harm for harm in reversed(result.harms)}.values():
             yield from _harm(harm, file, plan)
         yield from _advice(scenario, result, file)
         return
@@ -120,8 +120,6 @@ def _end(
 
 
 def _whose(guard: str) -> str:
-    if guard == "budget":
-        return "Your policy sets its size: automatic_rollbacks_below."
     if guard.startswith(("policy", "calendar")):
         return "It is a rule of this policy: without it nothing else might have stopped it."
     return "It is built in: no policy can take it away."

@@ -82,7 +82,7 @@ SERVICE_METRICS = (
 """What is watched of a rehearsed service: the same kinds of numbers as of a real one."""
 
 
-def service_of(name: str) -> ServiceSpec:
+def service_of(name: str, every_s: float) -> ServiceSpec:
     """The service that is rehearsed, under the name that the pipeline gives it."""
     endpoint = EndpointSpec(ENDPOINT, stable=("stable",), canary=("canary",))
     return ServiceSpec(
@@ -92,6 +92,7 @@ def service_of(name: str) -> ServiceSpec:
         target=TargetSpec("haproxy", "rehearsed.sock"),
         endpoints=(endpoint,),
         metrics=SERVICE_METRICS,
+        scrape_s=every_s,
     )
 
 

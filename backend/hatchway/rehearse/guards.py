@@ -105,6 +105,13 @@ def _of(event: ev.Event | ev.Unknown) -> Iterator[tuple[str, str, frozenset[str]
             yield from _of_verdict(event)
         case ev.ProposalMade(capability="rollback" | "promote"):
             yield from _of_proposal(event)
+        case ev.ProposalMade(capability="hold" | "page"):
+            if "FLAPPING" in event.headline:
+                yield "judge:flapping", event.headline, BOTH
+        case ev.RunHeld(cause="quarantine"):
+            yield "quarantine", event.why, RAISE
+        case ev.RunHeld(cause="drift" | "version"):
+            yield "drift", event.why, RAISE
         case ev.RunHeld(cause="target"):
             yield "target", event.why, RAISE
         case ev.EffectDiverged():

@@ -26,6 +26,7 @@ from hatchway.edge.identity import Identity
 from hatchway.edge.protocol import Command, CommandKind
 from hatchway.forge.port import Forge
 from hatchway.journal.memory import MemoryJournal, MemoryStore
+from hatchway.journal.port import Record
 from hatchway.rehearse.cast import RehearsedBrain, RehearsedForge, RehearsedRunner
 from hatchway.rehearse.feed import RehearsedMetrics, service_of
 from hatchway.rehearse.governor import RehearsedGovernor
@@ -52,10 +53,11 @@ class House:
         self.plan = plan
         self.policy = policy
         self.in_force = InForce(policy)
-        self.service = service_of(plan.service)
+        self.service = service_of(plan.service, scenario.every)
         self.skew = 0.0  # of the wall clock
         self._starts = scenario.starts
         self.store = MemoryStore()
+        self.lost: list[Record] = []  # that a restored backup did not have
         self.governor = RehearsedGovernor((plan.service,), self.clock)
         self.metrics = RehearsedMetrics(scenario.traffic, scenario.stable, scenario.canary)
         self.metrics.share = lambda: self.governor.weight[plan.service]
@@ -123,6 +125,17 @@ class House:
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
         self._task = None
+
+    def from_backup(self, records: int) -> None:
+        """Put back the journal as it was at `records` records; what came after is only told of."""
+        kept = self.store.records[:records]
+        self.lost += self.store.records[records:]
+        self.store = MemoryStore()
+        self.store.records = kept
+        for record in kept:
+            self.store.versions[record.stream] = record.version
+            if record.idem:
+                self.store.idems[record.idem] = record.seq
 
     def check(self) -> None:
         """Raise what the backend died of, if it did."""

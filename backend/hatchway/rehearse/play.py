@@ -81,7 +81,8 @@ class _Play:
         self._house = house
         self._told: list[Told] = []
         self._unheard: list[tuple[float, str]] = []
-        self._epoch = 0
+        self._epoch = self._backup = 0
+        self._early = [entry for entry in scenario.when if entry.at < 0]
         house.changed = self._listen
 
     async def play(self) -> Played:
@@ -92,7 +93,10 @@ class _Play:
         began, zero = house.clock(), loop.time()
         if not stuck:
             self._epoch = house.governor.state[house.plan.service].epoch
+            self._backup = len(house.store.records)
             for entry in scenario.when:
+                if entry.at < 0:
+                    continue
                 await asyncio.sleep(max(0.0, zero + entry.at - loop.time()))
                 house.check()
                 if entry.say:
@@ -103,11 +107,12 @@ class _Play:
         state, ended = house.ledger.state, house.clock()
         await house.kill()
         governor, name = house.governor, house.plan.service
+        records = tuple(sorted((*house.store.records, *house.lost), key=lambda r: r.at))
         return Played(
             began=began,
             stuck=stuck,
-            records=tuple(house.store.records),
-            events=tuple(ev.decode(r.kind, r.payload) for r in house.store.records),
+            records=records,
+            events=tuple(ev.decode(r.kind, r.payload) for r in records),
             told=tuple(self._told),
             writes=tuple(governor.writes),
             refusals=tuple(governor.refusals),
@@ -133,7 +138,7 @@ class _Play:
         if isinstance(said, Refused):
             return said.why
         loop = asyncio.get_running_loop()
-        end, approve_at = loop.time() + PATIENCE_S, 0.0
+        end, approve_at = loop.time() + PATIENCE_S + self._scenario.before, 0.0
         while loop.time() < end:
             house.check()
             await asyncio.sleep(1.0)
@@ -147,6 +152,8 @@ class _Play:
             items = [i for i in run.items.values() if i.type == "approval" and i.status == "open"]
             if items and approve_at == 0.0:
                 approve_at = loop.time() + self._scenario.before
+            while approve_at and self._early and loop.time() >= approve_at + self._early[0].at:
+                await self._do(self._early.pop(0).do)
             if items and loop.time() >= approve_at:
                 await self._approve(items[0].id)
         return "it had not come to a first share after 15 minutes"
@@ -170,17 +177,18 @@ class _Play:
                 house.brain.how = do
             case sc.Person():
                 await self._person(do)
-            case sc.Restart(what="backend"):
+            case sc.Restart(what=what):
                 await house.kill()
+                if what == "backup":
+                    house.from_backup(self._backup)
                 await house.start()
-            case sc.Restart():
-                pass  # its state is durable and its rules have no memory: see docs/rehearsals.md
             case sc.ByHand(weight=weight):
                 house.governor.by_hand(house.plan.service, weight)
-            case sc.Late(weight=weight):
+            case sc.Late(weight=weight, epoch=epoch):
+                now = house.governor.state[house.plan.service].epoch
                 await house.governor.apply(
                     house.plan.service,
-                    epoch=self._epoch,
+                    epoch=self._epoch if epoch == "first" else now,
                     key="late",
                     canary=weight,
                     by=ev.By("agent", "agent"),

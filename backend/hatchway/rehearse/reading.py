@@ -56,7 +56,7 @@ def scenario_of(page: Page) -> sc.Scenario:
         page,
         fields.value("given") or _empty(),
         "given",
-        ("versions", "instances", "traffic", "stable", "canary", "before", "lasts"),
+        ("versions", "instances", "traffic", "every", "stable", "canary", "before", "lasts"),
     )
     then = Fields(
         page,
@@ -66,6 +66,10 @@ def scenario_of(page: Page) -> sc.Scenario:
     )
     lasts = given.duration("lasts", 300.0, example="5m", high=LONGEST_S)
     versions = _versions(page, given)
+    when = tuple(
+        _entry(page, node, lasts, versions)
+        for node in fields.items("when", example="- {at: 30s, feed: {arm: canary, how: zero}}")
+    )
     return sc.Scenario(
         name=fields.text("rehearsal", example="knight-2012", pattern=NAME),
         title=fields.text("title", example="what it is about, in a line"),
@@ -74,14 +78,12 @@ def scenario_of(page: Page) -> sc.Scenario:
         before=given.duration("before", 60.0, example="1m"),
         lasts=lasts,
         traffic=given.number("traffic", 50.0, low=0.0, high=100_000.0, example="50"),
+        every=given.duration("every", 1.0, example="1s", high=2.0),
         stable=_levels(page, given, "stable"),
         canary=_levels(page, given, "canary"),
         versions=versions,
         instances=_instances(page, given),
-        when=tuple(
-            _entry(page, node, lasts, versions)
-            for node in fields.items("when", example="- {at: 30s, feed: {canary: zero}}")
-        ),
+        when=tuple(sorted(when, key=lambda entry: entry.at)),
         nevers=tuple(
             _never(page, node)
             for node in then.items("never", required=True, example="[rollback_by_agent]")
@@ -182,6 +184,8 @@ def _entry(page: Page, node: Node, lasts: float, versions: tuple[sc.Version, ...
 
 
 def _at(text: str) -> float:
+    if text.startswith("-"):
+        return -seconds(text[1:])
     return 0.0 if text in ("0", "0s") else seconds(text)
 
 
@@ -220,7 +224,13 @@ def _person(page: Page, fields: Fields) -> sc.Do:
 
 
 def _restart(page: Page, fields: Fields) -> sc.Do:
-    return sc.Restart(cast(sc.Process, fields.choice("restart", get_args(sc.Process))))
+    return sc.Restart(cast(sc.Restarted, fields.choice("restart", get_args(sc.Restarted))))
+
+
+def _late(page: Page, fields: Fields) -> sc.Do:
+    inner = Fields(page, fields.value("late"), "late", ("weight", "epoch"))
+    weight = inner.whole("weight", low=0, high=100, example=25)
+    return sc.Late(weight, inner.choice("epoch", ("first", "now"), "first"))  # type: ignore[arg-type]
 
 
 def _weight(key: str) -> Callable[[Page, Fields], int]:
@@ -234,7 +244,7 @@ DOES: Mapping[str, Callable[[Page, Fields], sc.Do]] = {
     "person": _person,
     "restart": _restart,
     "by_hand": lambda p, f: sc.ByHand(_weight("by_hand")(p, f)),
-    "late": lambda p, f: sc.Late(_weight("late")(p, f)),
+    "late": _late,
     "target": lambda p, f: sc.Target(cast(sc.Targets, f.choice("target", get_args(sc.Targets)))),
     "instances": lambda p, f: sc.Instances(_instances(p, f)),
     "release": lambda p, f: sc.Release(f.text("release", example="1.6.0", pattern=VERSION)),

@@ -13,7 +13,7 @@ Arm = Literal["stable", "canary", "both"]
 Feeds = Literal["ok", "refused", "absent", "zero", "nan", "frozen", "html"]
 Brains = Literal["rules", "hangs", "fails", "nonsense", "insists"]
 Deed = Literal["pause", "takeover", "rollback", "release", "accept", "reject"]
-Process = Literal["backend", "governor"]
+Restarted = Literal["backend", "backup"]
 Targets = Literal["ok", "refuses", "deaf", "silent"]
 Danger = Literal["rollback_by_agent", "raise", "promotion", "agent_in_control", "stale_write"]
 
@@ -67,9 +67,9 @@ class Person(Struct, frozen=True, tag="person"):
 
 
 class Restart(Struct, frozen=True, tag="restart"):
-    """A process is killed and started again over what outlives it."""
+    """The backend is killed and started again; `backup`: over the journal as of the first share."""
 
-    what: Process
+    what: Restarted
 
 
 class ByHand(Struct, frozen=True, tag="by_hand"):
@@ -79,9 +79,13 @@ class ByHand(Struct, frozen=True, tag="by_hand"):
 
 
 class Late(Struct, frozen=True, tag="late"):
-    """A change of weight arrives at the governor with the epoch that was valid at the start."""
+    """A change of weight arrives at the governor past the conductor, as from another agent.
+
+    With the epoch that was valid at the first share, or with the one of now.
+    """
 
     weight: int
+    epoch: Literal["first", "now"] = "first"
 
 
 class Target(Struct, frozen=True, tag="target"):
@@ -114,7 +118,10 @@ Do = (
 
 
 class Entry(Struct, frozen=True):
-    """Something that happens `at` seconds. `say` is how it is told."""
+    """Something that happens `at` seconds; below 0 while the release waits to be approved.
+
+    `say` is how it is told.
+    """
 
     at: float
     do: Do
@@ -148,6 +155,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     before: float = 60.0  # seconds of stable alone before somebody approves
     lasts: float
     traffic: float = 50.0  # requests a second
+    every: float = 1.0  # seconds between two looks
     stable: Levels = Levels()
     canary: Levels = Levels()
     versions: tuple[Version, ...]

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from hatchway.core import events as ev
-from hatchway.rehearse.guards import EARLY
 from hatchway.rehearse.outcome import Result
 from hatchway.rehearse.play import Played
 
-MOST_LINES = 18
+MOST_LINES = 24
+LATE_S = 2.0  # a change of authority that is older than this was only read again
 
 
 class Line(Struct, frozen=True):
@@ -28,6 +28,9 @@ def story(played: Played, result: Result) -> tuple[Line, ...]:
     for record, event in zip(played.records, played.events, strict=True):
         at = max(0.0, record.at - played.began)
         if record.at >= played.began - 1.0:
+            if isinstance(event, ev.AuthorityChanged) and record.at - event.at > LATE_S:
+                lines.append(Line(at, "governor", f"still has it: {event.by} {_did(event)}"))
+                continue
             lines += [Line(at, who, text) for who, text in _of(event, played)]
     for when, why in played.unheard[:1]:
         lines.append(Line(when - played.began, "agent", f"its brain is not heard: {why}"))
@@ -49,24 +52,26 @@ def _of(event: ev.Event | ev.Unknown, played: Played) -> Iterator[tuple[str, str
         case ev.VerdictChanged():
             if event.action != "none" or event.word != "UNSURE":
                 yield "judge", f"{event.word}: {event.headline}"
-            elif not event.headline.startswith(EARLY):
-                yield "judge", f"not sure: {event.headline}"
         case ev.ProposalMade():
             yield from _of_proposal(event, played)
-        case ev.EffectIntended() if event.by.kind == "person":
+        case ev.EffectIntended() if event.by.kind == "person" and event.step != 0:
             yield event.by.name, f"{event.weight} %: {event.reason}"
         case ev.EffectFenced():
             yield "governor", f"refuses: {event.why}"
         case ev.EffectDiverged():
             yield "target", event.why
         case ev.AuthorityChanged() if event.op != "adopted":
-            yield event.by, WORDS.get(event.op, event.op)
+            yield event.by, _did(event)
         case ev.CommandRefused():
             yield event.by, f"asks: {event.what}; refused: {event.why}"
         case ev.RunEnded():
             yield "", f"the release ends: {event.outcome.replace('_', ' ')}"
         case _:
             pass
+
+
+def _did(event: ev.AuthorityChanged) -> str:
+    return WORDS.get(event.op, event.op)
 
 
 WORDS = {
@@ -88,6 +93,7 @@ def _of_proposal(event: ev.ProposalMade, played: Played) -> Iterator[tuple[str, 
         does = {"hold": "holds", "page": "calls people"}.get(event.capability)
         if does is not None:
             yield "agent", f"{does}: {event.headline}"
+        yield from (("agent", f"offers {e.text}") for e in event.evidence if e.id == "UNDO0")
     elif event.answer == "auto":
         yield "agent", f"does it by itself: {wish}"
     else:

@@ -1,0 +1,193 @@
+"""S01 to S13: going back that would make it worse, and verdicts and gates that fail."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hatchway.core import events as ev
+from hatchway.core import policy as po
+from hatchway.core.commands import Command
+from hatchway.rehearse import scenario as sc
+
+BAD = sc.Metrics("canary", errors=12.0)
+MIGRATION = "ALTER TABLE accounts ADD COLUMN note text;\n"
+DROPS = "ALTER TABLE accounts DROP COLUMN old_id;\n"
+
+
+def schema(at: int, low: int) -> str:
+    return f"version: 1\nschema: {{at: {at}, reads: [{low}, {at}]}}\n"
+
+
+def released(old: str, new: str, **files: str) -> tuple[sc.Version, ...]:
+    named = {f"migrations/{name}.sql": text for name, text in files.items()}
+    before = {".hatchway.yaml": old} if old else {}
+    after = {".hatchway.yaml": new, **named} if new else named
+    return sc.Version("1.4.0", before), sc.Version("1.5.0", after)
+
+
+def test_s02_97_looks_at_the_same_worry_are_one_hold_and_one_call_and_no_promotion(
+    scene: Any, weakest: Any
+) -> None:
+    # 320 ms where 300 ms is the limit: a warning at every look, and never a regression.
+    slow = sc.Levels(p95_ms=320.0)
+    played = scene(97 + 130, stable=sc.Levels(p95_ms=295.0), canary=slow, over=weakest)
+    assert played.raised() == []
+    assert played.rolled_back_by("agent") == 0
+    held = [p for p in played.proposals("hold") if "limit" in p.headline]
+    assert len(held) == 1
+    assert len(played.proposals("page")) <= 1
+    assert len([i for i in played.run.items.values() if i.type == "recommendation"]) <= 1
+
+
+def test_s03_stripe_2019_a_pair_that_never_ran_together_is_not_gone_back_to(
+    rehearsed: Any,
+) -> None:
+    stripe = rehearsed("stripe-2019")
+    assert stripe.result.word == "STOPPED"
+    assert stripe.result.first.guard == "undo:config"
+    assert stripe.rolled_back_by("agent") == 0
+    assert stripe.proposals("page")
+    assert any(i.capability == "rollback" for i in stripe.run.items.values()), "people may"
+
+
+@pytest.mark.parametrize(
+    "versions",
+    [
+        pytest.param(
+            released(schema(118, 110), schema(119, 110), m0119=MIGRATION), id="declared_too_old"
+        ),
+        pytest.param(released("", schema(119, 110), m0119=MIGRATION), id="old_says_nothing"),
+        pytest.param(released(schema(118, 110), "", m0119=MIGRATION), id="new_says_nothing"),
+    ],
+)
+def test_s04_a_schema_that_the_old_version_does_not_read_is_not_gone_back_over(
+    scene: Any, weakest: Any, versions: Any
+) -> None:
+    played = scene(90, (20, BAD), versions=versions, over=weakest)
+    assert played.rolled_back_by("agent") == 0
+    assert "undo:schema" in played.guards
+    assert played.played.weight == 5, "nothing has moved"
+    offered = [e.text for p in played.proposals("page") for e in p.evidence if e.id == "UNDO0"]
+    assert "switch the feature off, or fix it forward" in offered[0]
+
+
+def test_s05_what_did_not_help_once_is_not_done_twice_whatever_the_policy(
+    scene: Any, weakest: Any
+) -> None:
+    again = (60, sc.Release("1.6.0")), (150, sc.Metrics("canary", errors=30.0))
+    played = scene(220, (20, BAD), *again, over=weakest, versions=(*VERSIONS, sc.Version("1.6.0")))
+    assert played.rolled_back_by("agent") == 1
+    assert len(played.played.state.runs) == 2
+    assert {"budget", "breaker"} & played.guards
+    assert played.proposals("page")
+
+
+VERSIONS = (sc.Version("1.4.0"), sc.Version("1.5.0"))
+DOES = st.one_of(
+    st.builds(
+        sc.Metrics,
+        st.sampled_from(["canary", "stable", "both"]),
+        errors=st.sampled_from([0.5, 5.0, 30.0]),
+    ),
+    st.builds(sc.Feed, st.just("both"), st.sampled_from(["ok", "zero", "refused"])),
+    st.builds(
+        sc.Brain, st.sampled_from(["rules", "insists"]), st.sampled_from(["rollback", "promote"])
+    ),
+    st.builds(
+        sc.Person, st.sampled_from(["pause", "takeover", "release", "rollback"]), st.just("oncall")
+    ),
+    st.builds(sc.Restart, st.sampled_from(["backend", "backup"])),
+    st.builds(sc.Late, st.sampled_from([0, 25]), st.just("first")),
+    st.just(sc.Release("1.6.0")),
+)
+
+
+def test_s05_no_stream_of_events_has_the_agent_go_back_twice(scene: Any, weakest: Any) -> None:
+    examples = 0
+
+    @settings(max_examples=12, deadline=None)
+    @given(st.lists(st.tuples(st.integers(1, 160), DOES), min_size=2, max_size=7))
+    def check(when: list[tuple[int, sc.Do]]) -> None:
+        nonlocal examples
+        examples += 1
+        versions = (*VERSIONS, sc.Version("1.6.0"))
+        ordered = sorted(when, key=lambda entry: entry[0])
+        played = scene(200, *ordered, over=weakest, versions=versions, every=2.0, before=5.0)
+        assert played.rolled_back_by("agent") <= 1
+
+    check()
+    assert examples >= 12
+
+
+def test_s06_no_part_of_hatchway_can_run_a_migration_back(scene: Any, weakest: Any) -> None:
+    words = {*po.CAPABILITIES, *(c.__name__.lower() for c in get_args(Command))}
+    assert not [word for word in words if "migrat" in word or "schema" in word]
+    played = scene(90, (20, BAD), versions=released("", "", m0120=DROPS), over=weakest)
+    assert played.rolled_back_by("agent") == 0
+    assert "undo:migrations" in played.guards
+    assert any("has no way back" in text for text in played.run.undo.residue)
+
+
+def test_s07_feedback_2010_one_attempt_and_then_people(rehearsed: Any) -> None:
+    feedback = rehearsed("feedback-2010")
+    assert feedback.result.word == "STOPPED"
+    assert feedback.result.first.guard in ("breaker", "budget")
+    assert feedback.rolled_back_by("agent") == 1
+    assert feedback.run.from_version == "1.4.0", "what is live is what was gone back to"
+
+
+async def test_s11_a_rollback_with_nothing_in_flight_says_so_and_touches_nothing() -> None:
+    from hatchway.rehearse.governor import RehearsedGovernor
+
+    governor = RehearsedGovernor(("shop",), lambda: 0.0)
+    said = await governor.stop("shop", "rollback", id="1", by="oncall", reason="")
+    assert "It had no traffic before." in said
+    assert governor.writes == []
+    assert governor.weight["shop"] == 0
+
+
+def test_s12_an_exception_in_the_analysis_promotes_nothing(
+    scene: Any, weakest: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise ZeroDivisionError("the judge is broken")
+
+    monkeypatch.setattr("hatchway.conductor.watch.judge", fails)
+    played = scene(420, over=weakest, every=2.0)
+    assert "the metrics cannot be judged: ZeroDivisionError" in played.said
+    assert {v.word for v in played.of(ev.VerdictChanged)} == {"NO_DATA"}
+    assert played.raised() == []
+    assert played.rolled_back_by("agent") == 0
+
+
+def test_s12_a_verdict_that_comes_late_or_not_at_all_promotes_nothing(
+    scene: Any, weakest: Any
+) -> None:
+    # PASS is known at 302 s, the step is over at 359 s; the feed is gone in between.
+    played = scene(420, (310, sc.Feed("both", "refused")), over=weakest)
+    assert "PASS" in {v.word for v in played.of(ev.VerdictChanged)}
+    assert played.raised() == [25]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("gate"), TimeoutError(), KeyError("fact")])
+def test_s13_a_gate_that_fails_denies(
+    scene: Any, weakest: Any, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fails(*_: Any, **__: Any) -> Any:
+        raise error
+
+    real = po.answer
+
+    def gate(policy: Any, environment: str, capability: str, *more: Any, **named: Any) -> Any:
+        if capability in ("promote", "rollback"):
+            raise error
+        return real(policy, environment, capability, *more, **named)
+
+    monkeypatch.setattr("hatchway.conductor.proposals.answer", gate)
+    played = scene(270, over=weakest, every=2.0)
+    assert played.raised() == []
+    assert played.rolled_back_by("agent") == 0
