@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from hatchway.governor.driver import Driver, Order, Report
 from hatchway.governor.haproxy import HAProxy, steps
-from hatchway.governor.settings import HAProxySettings
+from hatchway.governor.settings_target import HAProxySettings
 from hatchway.governor.target import TargetError, Weights
 
 CONFIG = """

@@ -47,6 +47,20 @@ def test_weight_0_is_not_drained_while_requests_are_under_way(governor: Any, wai
     wait_for(lambda: governor.status()["drained"])
 
 
+def test_weight_0_is_not_drained_while_the_counter_moves(governor: Any, wait_for: Any) -> None:
+    governor.at(25)
+    governor.stop("rollback")
+    wait_for(lambda: governor.status()["drained"])
+    until = time.monotonic() + 1.5
+    while time.monotonic() < until:
+        governor.splitter.total += 1  # somebody does not follow the weights
+        seen = governor.status()
+        if seen["observed"]["canary_total"] > 3:
+            assert not seen["drained"]
+        time.sleep(0.02)
+    wait_for(lambda: governor.status()["drained"])
+
+
 @pytest.mark.parametrize("op", STOPS)
 @pytest.mark.parametrize("illness", ["hung", "error", "dead", "deaf"])
 def test_a_sick_target_never_holds_a_stop_back(

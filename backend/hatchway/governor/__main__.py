@@ -14,7 +14,8 @@ import sys
 from hatchway.governor.keeper import Keeper
 from hatchway.governor.ledger import Ledger
 from hatchway.governor.server import Server
-from hatchway.governor.settings import LONGEST_SOCKET_PATH, BadSettings, read_settings
+from hatchway.governor.settings import read_settings
+from hatchway.governor.settings_target import LONGEST_SOCKET_PATH, BadSettings
 from hatchway.governor.store import Store
 
 USAGE = "usage: python -S -m hatchway.governor --dir DIRECTORY [--lifeline FD]"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from hatchway.governor.target import Inventory, Target, Traffic
 
+ALL = Weights(canary=256, stable=0)
 GIVE_S = 0.05
 """How long a new order waits for an old one's command to be begun."""
 
@@ -60,6 +61,7 @@ class Driver:
         self._order = Order(0, 0, "look")
         self._sending = threading.Lock()
         self._news = threading.Event()
+        self._reached = -1  # the newest order that was seen to be done
         self._taken: tuple[int, float] | None = None  # the order and when, of the last inventory
         self._thread = threading.Thread(target=self._run, name=f"target {name}", daemon=True)
 
@@ -95,11 +97,11 @@ class Driver:
         traffic: Traffic | None = None
         trouble = ""
         try:
-            weights = self.target.weights()
-            if _wanted(order, weights):
-                has, weights = weights, None
+            has = self._weights(order)
+            if _wanted(order, has):
                 self._bring(order, has)
-                weights = self.target.weights()
+                has = self.target.weights()
+            weights = has
             traffic = self.target.traffic()
         except TargetError as error:
             trouble = str(error)
@@ -108,9 +110,23 @@ class Driver:
         except Exception as error:  # the thread must live on, whatever a target answers
             trouble = f"the target's adapter failed: {error!r}"
         began = time.time()
-        inventory, unread = self._inventory(order)
+        inventory, unread = (None, trouble) if weights is None else self._inventory(order)
         now = time.time(), time.monotonic()
         return Report(order.serial, *now, weights, traffic, trouble, inventory, began, unread)
+
+    def _weights(self, order: Order) -> Weights:
+        """Read the share. One that cannot be read is also taken back to 0, until it was seen there."""
+        try:
+            found = self.target.weights()
+        except TargetError:
+            if order.how == "look" or order.percent != 0 or self._reached == order.serial:
+                raise
+            if not self.target.goes_back_unseen:
+                raise
+            return ALL
+        if found.has(order.percent):
+            self._reached = order.serial
+        return found
 
     def _bring(self, order: Order, has: Weights) -> None:
         if order.percent > has.percent:

@@ -14,7 +14,7 @@ from hatchway.governor.target import Inventory, TargetError, Traffic, Weights, W
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hatchway.governor.settings import HAProxySettings
+    from hatchway.governor.settings_target import HAProxySettings
     from hatchway.governor.target import Guard
 
 TIMEOUT_S = 2.0
@@ -31,6 +31,7 @@ class HAProxy:
 
     observe_every_s = 0.5
     inventory_every_s = 1.0
+    goes_back_unseen = False  # one socket for both
 
     def __init__(self, settings: HAProxySettings) -> None:
         self._path = settings.socket

@@ -16,6 +16,7 @@ from hatchway.governor.driver import Order, Report
 from hatchway.governor.haproxy import HAProxy
 from hatchway.governor.ledger import Ledger
 from hatchway.governor.service import Service, Waiting
+from hatchway.governor.settings_target import CommandSettings
 from hatchway.governor.value import replace
 
 TYPE_CHECKING = False
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from hatchway.governor.requests import Peer
     from hatchway.governor.settings import Settings
+    from hatchway.governor.settings_target import TargetSettings
+    from hatchway.governor.target import Target
 
     Doc = dict[str, Any]
     Reply = Callable[[Doc], None]
@@ -32,6 +35,15 @@ if TYPE_CHECKING:
 ROLLBACK_ANSWER_S = 0.4
 """A rollback is answered after this time at the latest, done or not; it goes on by itself."""
 SPOOL_BYTES = 48_000
+
+
+def opened(settings: TargetSettings) -> Target:
+    """The adapter of a target. Starting processes costs half a megabyte: only where it is needed."""
+    if isinstance(settings, CommandSettings):
+        from hatchway.governor.command import CommandTarget  # noqa: PLC0415
+
+        return CommandTarget(settings)
+    return HAProxy(settings)
 
 
 class Keeper:
@@ -46,7 +58,7 @@ class Keeper:
         self._reports: deque[tuple[str, Report]] = deque()
         self._services: dict[str, Service] = {}
         for each in settings.services:
-            target = HAProxy(each.target)
+            target = opened(each.target)
             self._services[each.name] = Service(each.name, target, self._poster(each.name, wake))
             ledger.adopt(each.name, each.agent_may_write)
             picture = ledger.states[each.name].picture

@@ -5,33 +5,21 @@ from __future__ import annotations
 import json
 import os
 
+from hatchway.governor.settings_target import BadSettings, known, read_target
 from hatchway.governor.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-LONGEST_SOCKET_PATH = 100
-
-
-class BadSettings(Exception):
-    """The configuration cannot be used; the message says what is wrong and what to write."""
-
-
-class HAProxySettings(Value):
-    """An HAProxy, by its runtime socket."""
-
-    socket: str
-    backend: str
-    stable: str
-    canary: str
+    from hatchway.governor.settings_target import TargetSettings
 
 
 class ServiceSettings(Value):
     """One service. Without `agent_may_write` it is only recommended for."""
 
     name: str
-    target: HAProxySettings
+    target: TargetSettings
     agent_may_write: bool = True
 
 
@@ -61,7 +49,7 @@ def read_settings(directory: str) -> Settings:
 
 
 def _settings(doc: Any, directory: str) -> Settings:
-    _known(doc, "the file", {"services", "lease_s"})
+    known(doc, "the file", {"services", "lease_s"})
     services = doc.get("services")
     if not isinstance(services, dict) or not services:
         raise BadSettings('"services" must name at least one service, e.g. {"shop": {...}}.')
@@ -73,41 +61,8 @@ def _settings(doc: Any, directory: str) -> Settings:
 
 def _service(name: str, doc: Any, directory: str) -> ServiceSettings:
     where = f"services.{name}"
-    _known(doc, where, {"target", "agent_may_write"})
-    target = doc.get("target")
-    _known(target, f"{where}.target", {"kind", "socket", "backend", "stable", "canary"})
-    if target.get("kind") != "haproxy":
-        raise BadSettings(f'{where}.target.kind must be "haproxy", it is {target.get("kind")!r}.')
-    words = {"backend": "be", "stable": "stable", "canary": "canary", **target}
-    for key in ("socket", "backend", "stable", "canary"):
-        word = words.get(key)
-        if not isinstance(word, str) or not word:
-            raise BadSettings(f"{where}.target.{key} must be a text.")
-        # The names go into HAProxy's command language: ';' and blanks would end a command early.
-        if key != "socket" and (not word.isprintable() or set(word) & set(" ;/,<\\\"'")):
-            raise BadSettings(f"{where}.target.{key}: {word!r} cannot be a name in HAProxy.")
-    if words["stable"] == words["canary"]:
-        raise BadSettings(f"{where}.target: stable and canary are the same server.")
+    known(doc, where, {"target", "agent_may_write"})
     may = doc.get("agent_may_write", True)
     if not isinstance(may, bool):
         raise BadSettings(f"{where}.agent_may_write must be true or false.")
-    path = os.path.join(directory, words["socket"])
-    if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
-        raise BadSettings(f"{where}.target.socket: {path} is too long for a socket, use a shorter.")
-    return ServiceSettings(
-        name, HAProxySettings(path, words["backend"], words["stable"], words["canary"]), may
-    )
-
-
-def _known(doc: Any, where: str, keys: set[str]) -> None:
-    if not isinstance(doc, dict):
-        raise BadSettings(f"{where} must be an object {{...}}.")
-    for key in doc:
-        if key not in keys:
-            from difflib import get_close_matches  # noqa: PLC0415  only on the way out
-
-            close = get_close_matches(key, keys, 1)
-            hint = (
-                f" Did you mean {close[0]!r}?" if close else f" Known: {', '.join(sorted(keys))}."
-            )
-            raise BadSettings(f"{where} has an unknown key {key!r}.{hint}")
+    return ServiceSettings(name, read_target(doc.get("target"), f"{where}.target", directory), may)

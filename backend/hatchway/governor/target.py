@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
         observe_every_s: float
         inventory_every_s: float
+        goes_back_unseen: bool  # going back to 0 may work where the share cannot be read
 
         def weights(self) -> Weights:
             """Read the share."""
