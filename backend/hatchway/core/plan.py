@@ -154,13 +154,24 @@ class EndpointSpec(Struct, frozen=True):
 
 
 class TargetSpec(Struct, frozen=True):
-    """What carries the traffic: an HAProxy (or the demo's splitter) by its runtime socket."""
+    """What carries the traffic: an HAProxy (or the demo's splitter) by its runtime socket, or the
+    words of commands that change and read the share. An empty tuple: there is no such command.
+    """
 
-    kind: Literal["haproxy"]
+    kind: Literal["haproxy", "command"]
     socket: str
     backend: str = "be"
     stable: str = "stable"
     canary: str = "canary"
+    set: tuple[str, ...] = ()
+    get: tuple[str, ...] = ()
+    rollback: tuple[str, ...] = ()
+    inflight: tuple[str, ...] = ()
+    inventory: tuple[str, ...] = ()
+    timeout_s: float = 5.0
+    timeouts_s: dict[str, float] = {}
+    every_s: float = 2.0
+    drained_after_s: float = 0.0
 
 
 class ServiceSpec(Struct, frozen=True):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from hatchway.core.plan import EndpointSpec
-from hatchway.settings.document import Node, Page, Scalar
+from hatchway.settings.argv import argv
+from hatchway.settings.document import Node, Page
 from hatchway.settings.errors import quoted
-from hatchway.settings.fields import Fields, clean, describe
+from hatchway.settings.fields import Fields
 from hatchway.settings.words import NotUnderstood
 
 KEYS = ("stable", "canary", "both", "prometheus", "command", "arm_label", "select", "arms")
@@ -75,23 +76,14 @@ def _one_kind(fields: Fields) -> None:
 
 
 def _command(fields: Fields) -> tuple[str, ...]:
-    words: list[str] = []
-    for node in fields.items("command", example=_COMMAND):
-        if not isinstance(node, Scalar) or node.empty:
-            said = f'"command" lists the words of a command, found {describe(node)}'
-            fields.page.report(node, said, _COMMAND)
-            return ()
-        try:
-            words.append(clean(node.text, _COMMAND))
-        except NotUnderstood as error:
-            fields.page.report(node, f'"command": {error.what}', error.write)
+    words = argv(fields, "command", _COMMAND)
     if fields.has("command") and words and not any("{arm}" in word for word in words):
         fields.report(
             "command",
             "the command is the same for both arms: the release would be compared with itself",
             f"command: {_COMMAND}, where {{arm}} becomes stable and canary",
         )
-    return tuple(words)
+    return words
 
 
 def _arms(fields: Fields) -> dict[str, str]:

@@ -13,13 +13,13 @@ from hatchway.core.plan import (
     Person,
     SeriesRef,
     ServiceSpec,
-    TargetSpec,
 )
 from hatchway.settings.checkpoints import checkpoints_of
 from hatchway.settings.document import Entry, Node, Page, Scalar, Table
 from hatchway.settings.endpoints import endpoint_of, label_name
 from hatchway.settings.errors import quoted, unknown
 from hatchway.settings.fields import NAME, REQUIRED, Fields, check_name, clean
+from hatchway.settings.targets import target_of
 from hatchway.settings.words import NotUnderstood
 
 ROLES = ("viewer", "operator", "approver", "admin", "auditor")
@@ -165,7 +165,7 @@ def _service(page: Page, name: str, entry: Entry) -> ServiceSpec:
         name=name,
         repo=fields.text("repo", example="repo"),
         pipeline=fields.text("pipeline", example=f"pipelines/{name}.yaml"),
-        target=_target(fields),
+        target=target_of(fields),
         endpoints=endpoints,
         metrics=metrics,
         scrape_s=fields.duration("scrape", 1.0, example="1s", low=0.2, high=300.0),
@@ -186,23 +186,6 @@ def _metrics(service: Fields, endpoints: tuple[EndpointSpec, ...]) -> Table | No
             f"what this proposes: hatchway metrics suggest {' '.join(pages) or 'URL'}",
         )
     return table
-
-
-def _target(service: Fields) -> TargetSpec:
-    table = service.table("target", required=True, example="kind: haproxy, socket: ...")
-    keys = ("kind", "socket", "backend", "stable", "canary")
-    fields = Fields(service.page, table, "a target", keys)
-    fields.choice("kind", ("haproxy",))
-    target = TargetSpec(
-        kind="haproxy",
-        socket=fields.text("socket", example="splitter.sock"),
-        backend=fields.text("backend", "be", pattern=NAME, example="be"),
-        stable=fields.text("stable", "stable", pattern=NAME, example="stable"),
-        canary=fields.text("canary", "canary", pattern=NAME, example="canary"),
-    )
-    if table is not None and target.stable == target.canary:
-        fields.report("canary", "stable and canary are the same server", "canary: canary")
-    return target
 
 
 def _metric(page: Page, name: str, node: Node, endpoints: tuple[EndpointSpec, ...]) -> MetricSpec:
