@@ -78,7 +78,8 @@ async def shown() -> Shown:
 async def test_what_happens_is_published(shown: Shown) -> None:
     await shown.run()
     docs = shown.docs()
-    assert set(docs) == {"authority/shop", "needs-you", "system", "run/1", "audit/tail"}
+    names = {"authority/shop", "standing/shop", "needs-you", "system", "run/1", "audit/tail"}
+    assert set(docs) == names
     assert docs["system"]["journal_seq"] == 1
     assert docs["audit/tail"]["lines"][0]["seq"] == 1
 

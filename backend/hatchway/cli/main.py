@@ -20,6 +20,9 @@ looking:
   audit VERB            verify, report, export, replay the journal; checkpoints
   judge FILE            judge recorded data (--explain RUN: why a past verdict)
 deciding:
+  quarantine VERB       list what was rolled back, lift it with a reason
+  expect SERVICE        say that a metric will rise for a while; list, withdraw
+  breaker VERB          show and close the breaker of the agent
   accept ITEM           yes to an approval or a recommendation
   reject ITEM           no
 running it:
@@ -40,6 +43,7 @@ EMERGENCY = ("pause", "takeover", "rollback", "resume", "release", "status", "wa
 VERBS = (
     *EMERGENCY,
     *("tui", "audit", "judge", "accept", "reject"),
+    *("quarantine", "expect", "breaker"),
     *("demo", "fault", "run", "serve", "governor", "check", "metrics"),
     "rehearse",
     "drill",

@@ -41,6 +41,9 @@ def from_backend(answer: Doc, now: float) -> list[Sentence]:
         said += _metrics(docs.get(f"metrics/{doc.get('id')}", {}), now)
     if not runs:
         said.append(Sentence("runs", "No run has been started."))
+    for key, doc in docs.items():
+        if key.startswith("standing/"):
+            said += _standing(doc, now)
     return said + _needs(docs.get("needs-you", {}), now)
 
 
@@ -139,6 +142,34 @@ def _run(doc: Doc) -> list[Sentence]:
     for field, words in (("held", "Held"), ("next", "Next")):
         if doc.get(field):
             said.append(Sentence(f"{key}/{field}", f"{words}: {doc[field]}."))
+    return said
+
+
+def _standing(doc: Doc, now: float) -> list[Sentence]:
+    """What stands about a service beyond its run."""
+    name = doc.get("service")
+    key = f"standing/{name}"
+    said = []
+    for change in doc.get("changed") or ():
+        said.append(Sentence(f"{key}/changed", f"{name}: {change}."))
+    if doc.get("recommends"):
+        text = f"{name}: the agent only recommends, {doc['recommends']}."
+        said.append(Sentence(f"{key}/recommends", text))
+    if doc.get("rollback"):
+        said.append(Sentence(f"{key}/rollback", f"{name}: rollback {doc['rollback']}."))
+    for each in doc.get("quarantine") or ():
+        if isinstance(each, dict):
+            commit = str(each.get("commit"))[:9]
+            text = f"{name}: {each.get('version')} ({commit}) is in quarantine: {each.get('why')}."
+            said.append(Sentence(f"{key}/quarantine/{commit}", text))
+    for each in doc.get("expectations") or ():
+        if isinstance(each, dict):
+            left = _span(_number(each.get("expires_at")) - now)
+            text = (
+                f"{name}: {each.get('metric')} up to {_number(each.get('at_most')):g} is expected"
+                f" by {each.get('by')} for {left} more, ticket {each.get('ticket')}."
+            )
+            said.append(Sentence(f"{key}/expected/{each.get('id')}", text, each.get("id")))
     return said
 
 

@@ -21,9 +21,10 @@ from hatchway.core.decide import Accepted, Refused, decide
 from hatchway.core.plan import Installation, PipelinePlan
 from hatchway.core.policy import Policy, mode_in_force
 from hatchway.core.state import Answered, State
-from hatchway.edge.door import Answer, DrillReport, StartRequest
+from hatchway.edge.door import Answer, DrillReport, OrderRequest, StartRequest
 from hatchway.edge.drills import BadEvidence, recorded
 from hatchway.edge.identity import Identity
+from hatchway.edge.orders import ordered
 from hatchway.edge.protocol import Ack, Command
 from hatchway.edge.protocol import Refused as WireRefused
 from hatchway.forge.port import Forge, ForgeError
@@ -132,6 +133,20 @@ class Desk:
             return await self._refuse(report.id, who.name, "drill", refused)
         return await self._journal(report.id, who.name, "drill", lambda _: Accepted((event,)))
 
+    async def order(self, request: OrderRequest, who: Identity) -> Answer:
+        """Quarantine, expectations, the breaker: what a person says is decided and journaled."""
+        known = self._known(request.id, request.kind)
+        if known is not None:
+            return known
+        if request.id in self._ledger.state.answers:
+            return _reused(request.id)
+        service = self._service(request.service)
+        if service is None:
+            return self._no_such_service(request.id, request.service)
+        spec = next(s for s in self._installation.services if s.name == service)
+        what = f"{request.kind} {request.item or service}"
+        return await self._decide(ordered(request, spec, who.name), who.name, what)
+
     # --- stops ------------------------------------------------------------------------------------
 
     async def _at_governor(self, command: Command, service: str, who: Identity) -> Answer:
@@ -183,6 +198,7 @@ class Desk:
                 by=who.name,
                 item=command.item,
                 expect_version=command.expect_version,
+                reason=command.reason,
             )
         else:
             asked = cmd.Reject(id=command.id, by=who.name, item=command.item, reason=command.reason)
@@ -211,9 +227,7 @@ class Desk:
                     return run.service if isinstance(outcome, Accepted) else ""
         return ""
 
-    async def _decide(
-        self, command: cmd.StartRun | cmd.Accept | cmd.Reject | cmd.Review, by: str, what: str
-    ) -> Answer:
+    async def _decide(self, command: cmd.Command, by: str, what: str) -> Answer:
         return await self._journal(
             command.id, by, what, lambda state: decide(state, command, self._clock())
         )

@@ -18,6 +18,8 @@ log = logging.getLogger("hatchway.edge")
 ANSWER_S = 30.0
 """How long a command may go unanswered before its sender is told so, in seconds."""
 
+OrderKind = Literal["lift", "expect", "withdraw", "close"]
+
 ID_MAX = 128
 REASON_MAX = 1000
 
@@ -43,7 +45,24 @@ class DrillReport(msgspec.Struct, frozen=True):
     evidence: str
 
 
-Request = protocol.Command | StartRequest | DrillReport
+class OrderRequest(msgspec.Struct, frozen=True):
+    """What a person says about a service: `kind` says which of the others matter.
+
+    lift a quarantine: `item` names the commit. expect: `item` names the metric, which may be
+    `at_most` for `for_s` seconds. withdraw: `item` names the expectation. close: the breaker.
+    """
+
+    id: str
+    kind: OrderKind
+    service: str = ""
+    item: str = ""
+    at_most: float = 0.0
+    for_s: float = 0.0
+    ticket: str = ""
+    reason: str = ""
+
+
+Request = protocol.Command | StartRequest | DrillReport | OrderRequest
 Answer = protocol.Ack | protocol.Refused
 
 
@@ -62,10 +81,13 @@ class Door(Protocol):
     async def drill(self, report: DrillReport, who: Identity) -> Answer:
         """Record a drill."""
 
+    async def order(self, request: OrderRequest, who: Identity) -> Answer:
+        """Journal what a person says about a service."""
+
 
 def kind_of(request: Request) -> str:
-    """The word for what is asked: a `CommandKind`, "start" or "drill"."""
-    if isinstance(request, protocol.Command):
+    """The word for what is asked: a `CommandKind`, an `OrderKind`, "start" or "drill"."""
+    if isinstance(request, protocol.Command | OrderRequest):
         return request.kind
     return "start" if isinstance(request, StartRequest) else "drill"
 
@@ -139,6 +161,8 @@ class Guard:
                 return await self._door.start(request, who)
             if isinstance(request, DrillReport):
                 return await self._door.drill(request, who)
+            if isinstance(request, OrderRequest):
+                return await self._door.order(request, who)
             return await self._door.command(request, who)
         except Exception as trouble:
             log.exception("%s %s of %s failed", kind_of(request), request.id, who.name)
@@ -152,6 +176,8 @@ def _tidy(request: Request) -> Request:
     if not request.id:
         # Two requests without an id are not the same request.
         request = msgspec.structs.replace(request, id=secrets.token_hex(8))
-    if isinstance(request, protocol.Command) and len(request.reason) > REASON_MAX:
+    if not isinstance(request, protocol.Command | OrderRequest):
+        return request
+    if len(request.reason) > REASON_MAX:
         request = msgspec.structs.replace(request, reason=request.reason[: REASON_MAX - 1] + "…")
     return request

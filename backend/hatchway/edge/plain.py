@@ -15,7 +15,15 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from hatchway.edge import protocol
-from hatchway.edge.door import DrillReport, Guard, Request, StartRequest, kind_of
+from hatchway.edge.door import (
+    DrillReport,
+    Guard,
+    OrderKind,
+    OrderRequest,
+    Request,
+    StartRequest,
+    kind_of,
+)
 from hatchway.edge.health import Health
 from hatchway.edge.hub import Hub, encode
 from hatchway.edge.identity import Identity, People, peer_uid
@@ -37,7 +45,8 @@ CLIENTS_EACH = 100
 """Connections at a time, in all and of one person."""
 
 _COMMANDS = get_args(protocol.CommandKind)
-_OPS = (*_COMMANDS, "start", "drill", "status", "ping")
+_ORDERS = get_args(OrderKind)
+_OPS = (*_COMMANDS, "start", "drill", *_ORDERS, "status", "ping")
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -55,6 +64,9 @@ class Line(msgspec.Struct, frozen=True):
     mode: Literal["act", "recommend"] = "recommend"
     pace: float = 1.0
     evidence: str = ""
+    at_most: float = 0.0
+    for_s: float = 0.0
+    ticket: str = ""
 
 
 _line = msgspec.json.Decoder(Line)
@@ -177,6 +189,18 @@ def _request(line: Line) -> Request | None:
         )
     if line.op == "drill":
         return DrillReport(id=line.id, evidence=line.evidence)
+    for order in _ORDERS:
+        if order == line.op:
+            return OrderRequest(
+                id=line.id,
+                kind=order,
+                service=line.service,
+                item=line.item,
+                at_most=line.at_most,
+                for_s=line.for_s,
+                ticket=line.ticket,
+                reason=line.reason,
+            )
     for kind in _COMMANDS:
         if kind == line.op:
             return protocol.Command(

@@ -308,7 +308,7 @@ class ItemDoc(Struct, frozen=True):
     """Something that waits for a person: an approval or the agent's recommendation."""
 
     id: str
-    kind: Literal["approval", "recommendation"]
+    kind: Literal["approval", "recommendation", "residue"]
     capability: str
     title: str  # "ROLL BACK shop to 1.4.0"
     service: str

@@ -20,6 +20,7 @@ from hatchway.edge import views
 from hatchway.edge.drills import drills_doc
 from hatchway.edge.health import Health
 from hatchway.edge.hub import Hub
+from hatchway.edge.standing import standing_doc
 from hatchway.edge.waiting import needs_doc
 from hatchway.edge.words import line_of
 from hatchway.journal.port import Record
@@ -103,6 +104,8 @@ class Publisher:
             name = service.name
             doc = partial(views.authority_doc, state, self._live, name, drill)
             self._show(f"authority/{name}", doc)
+            standing = partial(standing_doc, state, name, self._clock())
+            self._show(f"standing/{name}", standing)
         self._show("needs-you", lambda: needs_doc(state))
         runs = self._runs(state)
         for run in runs:

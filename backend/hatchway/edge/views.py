@@ -11,6 +11,7 @@ from hatchway.core.monitoring import compares, monitor_s, patience_s
 from hatchway.core.plan import CanaryStage, CanaryStep, MetricSpec, ServiceSpec
 from hatchway.core.state import Authority, Item, Job, Run, Stage, State
 from hatchway.edge import protocol as p
+from hatchway.edge.standing import rollback_words
 from hatchway.edge.waiting import undo_words
 from hatchway.judge.words import duration
 
@@ -75,6 +76,8 @@ def run_doc(run: Run, authority: Authority, live: Live, now: float) -> p.RunDoc:
 def _held(run: Run, live: Live) -> str:
     """Why it does not go on, in words: its hold, what fails and is tried again, or its failure."""
     if not run.active:
+        if run.unsettled and run.residue:
+            return rollback_words(run)
         return run.why if run.outcome == "failed" else ""
     return "; ".join(filter(None, (run.hold.why if run.hold else "", live.trouble_of(run.id))))
 
@@ -214,7 +217,8 @@ def next_words(run: Run, authority: Authority, watched: Watched | None, now: flo
     """What happens if nobody does anything."""
     if run.outcome is not None:
         undone = f", and was rolled back since by {run.undone_by}" if run.undone_by else ""
-        return f"nothing: the run has ended, {run.outcome.replace('_', ' ')}{undone}"
+        back = f"; {rollback_words(run)}" if run.went_back else ""
+        return f"nothing: the run has ended, {run.outcome.replace('_', ' ')}{undone}{back}"
     if run.rollback_from:
         return f"all traffic goes back to {run.from_version}; the run ends when that is observed"
     if authority.mode == "paused":

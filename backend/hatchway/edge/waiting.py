@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hatchway.core.state import Item, Run, State
 from hatchway.edge import protocol as p
+from hatchway.edge.standing import residue_items
 
 
 def needs_doc(state: State) -> p.NeedsDoc:
@@ -16,7 +17,8 @@ def needs_doc(state: State) -> p.NeedsDoc:
         if item.status == "open"
     ]
     items.sort(key=lambda pair: (pair[1].capability != "rollback", pair[1].asked_at))
-    return p.NeedsDoc(tuple(_item(run, item) for run, item in items))
+    asked = tuple(_item(run, item) for run, item in items)
+    return p.NeedsDoc((*asked, *residue_items(state)))
 
 
 def _item(run: Run, item: Item) -> p.ItemDoc:
