@@ -39,6 +39,32 @@ async def test_a_journal_that_cannot_write_learns_of_it_later(house: Any) -> Non
     await house.until(lambda: changes(house) == [("pause", "ana")], "the pause")
 
 
+async def test_a_line_that_the_governors_full_disk_owes_is_merged_when_it_is_there(
+    house: Any,
+) -> None:
+    await house.to_canary()
+    real = house.governor.spool
+
+    async def nothing(service: str, after: int) -> Any:
+        return ()
+
+    house.governor.spool = nothing
+    await house.governor.stop("shop", "pause", id="one", by="ana", reason="")
+    await house.governor.stop("shop", "takeover", id="two", by="luis", reason="")
+    mode = lambda: house.ledger.state.authority_of("shop").mode  # noqa: E731
+    await house.until(lambda: mode() == "person", "it is adopted")
+    await house.still(0.05)
+    assert changes(house) == []
+    adopted = len(house.of(ev.AuthorityChanged))
+    await house.still(0.05)
+    assert len(house.of(ev.AuthorityChanged)) == adopted  # once, not at every look
+    house.governor.spool = real
+    await house.until(lambda: len(changes(house)) == 2, "both lines")
+    assert changes(house) == [("pause", "ana"), ("takeover", "luis")]
+    assert house.ledger.state.authority_of("shop").epoch == 3
+    assert mode() == "person"
+
+
 async def test_a_governor_that_lost_its_disk_is_believed_and_heard_again(house: Any) -> None:
     await house.to_canary()
     for op in ("pause", "release", "pause", "release"):

@@ -168,10 +168,29 @@ def test_a_stop_does_not_undo_a_rollback(op: str) -> None:
     assert back.ceiling in ("latched", "until_seen")
 
 
+def test_a_raise_that_a_way_back_replaced_is_not_done_when_it_is_asked_again() -> None:
+    # Found by simulation: a backend that died in between knows of the raise only.
+    back = after(AT_5, raised(AT_5, 25, "raise"), raised(AT_5, 0, "back"))
+    new, answer, effects = decide(back, raised(back, 25, "raise"), 1.0, 1)
+    assert (answer["code"], effects) == ("fenced", ())
+    assert new.desired == 0
+
+
 def test_a_rolled_back_canary_is_held_down_until_hands_are_on_it() -> None:
     back = after(AT_5, stop("rollback"), Observed(0, {"canary": 0}))
     assert back.ceiling == "latched"
-    assert after(back, stop("takeover")).ceiling == "none"
+    taken = after(back, stop("takeover"))
+    assert taken.ceiling == "until_seen"  # one more look, then it is theirs
+    assert after(taken, Observed(0, {"canary": 0})).ceiling == "none"
+
+
+@pytest.mark.parametrize("op", ["takeover", "release"])
+def test_what_a_pause_undid_is_driven_down_although_nobody_saw_it_before_control_went_on(
+    op: str,
+) -> None:
+    # Found by simulation: the target was away, so 25 % stood there unseen after the release.
+    paused = after(AT_5, raised(AT_5, 25), stop("pause"))
+    assert after(paused, stop(op)).ceiling == "until_seen"
 
 
 @pytest.mark.parametrize("op", ["pause", "takeover", "rollback"])

@@ -269,15 +269,17 @@ def test_a_full_disk_refuses_raises_and_no_stop(governor: Any, op: str, wait_for
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))  # every write fails from now on
     assert governor.apply(50)["code"] == "not_durable"
     assert governor.status()["desired"] == {"canary": 25}
-    answer = governor.stop(op)
+    answer = governor.stop(op, id="once")
     assert answer["ok"]
     assert "Not durable: file too large" in answer["said"]
+    assert "Not durable" in governor.stop(op, id="once")["said"]  # and still is not
     assert governor.status()["mode"] != "agent"
     if op == "rollback":
         assert answer["done"]
     assert governor.spool() == []
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
     wait_for(lambda: not governor.status()["disk_trouble"])
+    assert "Not durable" not in governor.stop(op, id="once")["said"]
     assert [e["op"] for e in governor.spool()] == [op]
     governor.kill()
     governor.start()

@@ -157,6 +157,19 @@ def test_a_restored_backup_does_not_bring_the_old_epoch_back(tmp_path: Path) -> 
     assert again.next_seq == 4
 
 
+def test_a_restored_backup_does_not_carry_an_old_request_out_again(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    assert paused(ledger, 0) == ""
+    backup = (tmp_path / "state.json").read_bytes()
+    assert paused(ledger, 1) == ""
+    (tmp_path / "state.json").write_bytes(backup)
+    again = opened(tmp_path)
+    stop = Stop(op="pause", id="p1", by="ana")
+    new, answer, effects = decide(again.states["shop"], stop, 2.0, again.next_seq)
+    assert answer["replayed"]
+    assert (new.epoch, effects) == (3, ())
+
+
 def test_a_deleted_state_file_is_told_by_the_spool(tmp_path: Path) -> None:
     paused(opened(tmp_path), 1)
     (tmp_path / "state.json").unlink()

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from typing import Literal
 
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import Live
@@ -87,7 +88,7 @@ class AuthorityFollower:
             else:
                 complete = standing.spool == known.spool and standing.epoch == known.epoch
             if not complete:
-                await self._adopt(standing)  # it, or the journal, has lost something
+                await self._adopt(standing, known)
             return standing
 
     async def _merge(self, service: str, known: Authority) -> Authority:
@@ -104,27 +105,31 @@ class AuthorityFollower:
             # A governor that lost its state counts from 1 again: the number alone is not unique.
             await self._journal(event, f"governor/{service}/{event.spool}/{event.epoch}/{event.at}")
 
-    async def _adopt(self, standing: Standing) -> None:
-        """The governor's epoch rules, also over a journal that is older than it."""
+    async def _adopt(self, standing: Standing, known: Authority) -> None:
+        """The governor's epoch rules, also when it, or the journal, has lost something.
+
+        A line that the governor cannot write yet (its disk is full) is not counted as read: it is
+        merged when it is there.
+        """
+        mode: Literal["agent", "paused", "person"] = "paused"
+        if standing.mode in ("agent", "person"):
+            mode = "agent" if standing.mode == "agent" else "person"
         event = ev.AuthorityChanged(
             service=standing.service,
-            spool=standing.spool,
+            spool=min(standing.spool, known.spool),
             op="adopted",
             command="",
             by="hatchway",
             reason="",
             epoch=standing.epoch,
-            mode="agent"
-            if standing.mode == "agent"
-            else "person"
-            if standing.mode == "person"
-            else "paused",
+            mode=mode,
             holder=standing.holder,
             desired=standing.desired,
             direct=False,
             at=self._clock(),
         )
-        await self._journal(event, "")
+        if (known.epoch, known.mode, known.spool) != (event.epoch, event.mode, event.spool):
+            await self._journal(event, "")
 
     async def _journal(self, event: ev.AuthorityChanged, idem: str) -> None:
         def new(state: State) -> tuple[ev.Event, ...]:

@@ -312,6 +312,10 @@ def _authority_changed(state: State, event: ev.AuthorityChanged, seq: int) -> St
         since=event.at,
         spool=event.spool,
     )
+    known = state.authority_of(event.service)
+    if event.epoch < known.epoch and event.op != "adopted":
+        # A line that comes late, after what followed it was adopted: it happened, and is over.
+        authority = _replace(known, spool=event.spool)
     state = _replace(state, authority={**state.authority, event.service: authority})
     if event.op == "release":
         state = closed(state, event.service)

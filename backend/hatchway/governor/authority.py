@@ -235,8 +235,10 @@ def _after(state: Authority, stop: Stop, now: float) -> Authority:
     if stop.op == "pause":
         ceiling: Ceiling = "latched" if undone else state.ceiling
         return replace(new, mode="paused", ceiling=ceiling)
-    # From here on hands may move the target: hold the ceiling only until it was seen.
-    ceiling = "until_seen" if unresolved(state) else "none"
+    # From here on hands may move the target: hold the ceiling only until it was seen. One that
+    # stands may not have been seen yet, also when the share that it goes back to was once confirmed.
+    standing = state.ceiling != "none" or unresolved(state)
+    ceiling = "until_seen" if standing else "none"
     if stop.op == "takeover":
         return replace(new, mode="person", ceiling=ceiling)
     return replace(new, mode="agent", holder="", ceiling=ceiling)
@@ -300,8 +302,11 @@ def _apply(state: Authority, ask: Apply) -> Decision:
         return state, {"ok": True, "observed": known.observed, "replayed": True}, ()
     if no:
         return state, no, ()
+    if known is not None and state.keys[-1] is not known:
+        why = f"{state.keys[-1].key} came after {ask.key} and replaced it; nothing was changed."
+        return state, refuse("fenced", why, "Read the status and decide again."), ()
     answer = {"ok": True, "replayed": known is not None}
-    if known is not None and state.keys[-1] is known and state.desired == ask.canary:
+    if known is not None and state.desired == ask.canary:
         return state, answer, (Drive(ask.key),)
     keys = (*(k for k in state.keys if k is not known), Key(ask.key, ask.canary))[-REMEMBERED:]
     raises = state.confirmed is None or ask.canary > state.confirmed

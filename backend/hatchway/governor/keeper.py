@@ -163,9 +163,8 @@ class Keeper:
         old = self._ledger.states[name]
         new, answer, effects = au.decide(old, request, time.time(), self._ledger.next_seq)
         saves = [e for e in effects if isinstance(e, au.Save)]
-        if not saves:
-            return answer, effects
-        trouble = self._ledger.commit(new, [e.entry for e in effects if isinstance(e, au.Spool)])
+        lines = [e.entry for e in effects if isinstance(e, au.Spool)]
+        trouble = self._ledger.commit(new, lines) if saves else self._ledger.unsaved()
         if not trouble:
             return answer, effects
         if any(e.adds_risk for e in saves):

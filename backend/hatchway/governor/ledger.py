@@ -8,7 +8,15 @@ from __future__ import annotations
 
 import time
 
-from hatchway.governor.authority import Authority, Key, Spool, Stop, Stopped, decide
+from hatchway.governor.authority import (
+    REMEMBERED,
+    Authority,
+    Key,
+    Spool,
+    Stop,
+    Stopped,
+    decide,
+)
 from hatchway.governor.store import BrokenState, Store
 from hatchway.governor.value import as_doc, replace
 
@@ -73,6 +81,10 @@ class Ledger:
         self.retry()
         return self.trouble if self._dirty else ""
 
+    def unsaved(self) -> str:
+        """Why the newest states are not durable, empty when they are."""
+        return self.trouble if self._dirty else ""
+
     def retry(self) -> None:
         """Write what is not written yet; a disk that refused is asked again every RETRY_S."""
         if not (self._dirty or self._outbox) or time.monotonic() - self._tried_at < RETRY_S:
@@ -127,6 +139,7 @@ class Ledger:
         rolled_back = entry.get("op") == "rollback"
         self.states[name] = replace(
             state,
+            stops=(*state.stops, _answered(entry))[-REMEMBERED:],
             epoch=int(entry["epoch"]),
             spool=int(entry["seq"]),
             mode=entry["mode"],
@@ -144,6 +157,14 @@ class Ledger:
             "outbox": self._outbox,
             "services": {name: _saved(state) for name, state in self.states.items()},
         }
+
+
+def _answered(entry: Doc) -> Stopped:
+    """The stop of a spool line: the same id again must not be carried out again."""
+    told = ("seq", "id", "op", "at", "epoch", "mode", "holder", "desired")
+    said = f"{entry['op']} by {entry['by']} was carried out. Epoch {entry['epoch']}."
+    answer = {"ok": True, **{key: entry[key] for key in told}, "said": said, "replayed": False}
+    return Stopped(entry["op"], entry["id"], answer)
 
 
 def _saved(state: Authority) -> Doc:
