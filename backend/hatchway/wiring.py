@@ -45,7 +45,7 @@ class AlreadyRunning(Exception):
 
 
 @contextlib.contextmanager
-def _only_one(directory: Path) -> Iterator[None]:
+def only_one(directory: Path) -> Iterator[None]:
     """Hold the directory's lock, so that a second backend does not fence the first by mistake."""
     path = directory / "backend.lock"
     with open(path, "a+", encoding="utf-8") as lock:
@@ -74,7 +74,7 @@ async def backend(
     Raises AlreadyRunning, JournalError when the journal cannot be opened, and what
     `edge.server.serve` raises.
     """
-    with _only_one(directory):
+    with only_one(directory):
         async with _backend(directory, settings, lost, brain or RulesBrain()) as hub:
             yield hub
 
@@ -103,7 +103,11 @@ async def _backend(
         checkpoints = None
         if installation.checkpoints is not None:
             checkpoints = Checkpoints(
-                installation.checkpoints, directory, clock, partial(live.tell, "checkpoints")
+                installation.checkpoints,
+                directory,
+                clock,
+                partial(live.tell, "checkpoints"),
+                await journal.base(),
             )
             ledger.listen(checkpoints.take)
             publisher.checkpoint_overdue = checkpoints.overdue

@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from msgspec.structs import replace
 
 from hatchway.journal.batch import seal_batch
 from hatchway.journal.chain import START, Broken, Row, Verified, seal, verify, verify_rows
 from hatchway.journal.lines import Selection, from_line, read_rows, to_line, verify_selection
+from hatchway.journal.merkle import EMPTY, Tree
 from hatchway.journal.port import Draft, Record
 
 N = 200
@@ -45,6 +47,11 @@ def chain() -> list[Record]:
 
 
 CHAIN = chain()
+ROOTS = [EMPTY]
+_tree = Tree()
+for _record in CHAIN:
+    _tree.add(bytes.fromhex(_record.hash))
+    ROOTS.append(_tree.root())
 ROWS: list[Row] = [tuple(getattr(r, name) for name in FIELDS) for r in CHAIN]  # type: ignore[misc]
 
 
@@ -84,7 +91,7 @@ def after(changes: list[Row], start: int) -> Verified | Broken:
     return verify_rows([changes], head)
 
 
-def test_every_change_of_every_field_of_every_record_is_found_and_named():
+def test_every_change_of_every_field_of_every_record_is_found_and_named(bar):
     tried = 0
     for at, name, row in single_changes():
         # From a few records before, so that each change is found by a look at its surroundings.
@@ -94,6 +101,7 @@ def test_every_change_of_every_field_of_every_record_is_found_and_named():
         assert found.seq == at + 1, f"{name} of record {at + 1}"
         tried += 1
     assert tried > 15_000
+    bar("audit mutations found, of records", f"{tried:,} of {tried:,}", "all")
 
 
 def test_rows_and_records_are_judged_alike():
@@ -172,6 +180,52 @@ def test_every_rewriting_from_a_record_on_is_found_with_a_checkpoint_after_it():
         assert isinstance(verify_rows([rows]), Verified)
         found = verify_rows([rows], expect={N: CHAIN[-1].hash})
         assert isinstance(found, Broken)
+        # A Merkle root knows it too, and each one after the place, none before it.
+        for size in (50, 120, N):
+            found = verify_rows([rows], roots={size: ROOTS[size]})
+            assert isinstance(found, Broken if size > at else Verified), (at, size)
+            assert not isinstance(found, Broken) or found.seq == size
+
+
+def test_every_cut_fork_swap_drop_and_insertion_is_found_with_merkle_checkpoints(bar):
+    """Also where each record was hashed anew, so that the chain alone would say that it is whole."""
+    roots = {size: ROOTS[size] for size in range(10, N + 1, 10)}
+    assert verify_rows([ROWS], roots=roots) == verify_rows([ROWS])
+    tried = 0
+    for at in range(N):
+        swapped = list(CHAIN)
+        if at + 1 < N:
+            swapped[at], swapped[at + 1] = swapped[at + 1], swapped[at]
+        for mutant in (
+            CHAIN[:at],
+            CHAIN[:at] + CHAIN[at + 1 :],
+            swapped,
+            [*CHAIN[:at], CHAIN[at - 1], *CHAIN[at:]],
+            [*CHAIN[:at], replace(CHAIN[at], payload=b"{}"), *CHAIN[at + 1 :]],
+        ):
+            if mutant == CHAIN:
+                continue
+            found = verify_rows([rehashed(mutant)], roots=roots)
+            assert isinstance(found, Broken), at
+            assert found.seq - 10 <= at + 1 <= found.seq, "named by the checkpoint after it"
+            tried += 1
+    bar("audit mutations found, hashed anew", f"{tried} of {tried}", "all, by Merkle roots")
+
+
+def rehashed(records: list[Record]) -> list[Row]:
+    """The records as a chain that is whole."""
+    versions: dict[str, int] = {}
+    head, rows = START, list[Row]()
+    for r in records:
+        versions[r.stream] = versions.get(r.stream, 0) + 1
+        draft = Draft(
+            stream=r.stream, kind=r.kind, actor=r.actor, payload=r.payload, epoch=r.epoch,
+            cause=r.cause, idem=r.idem,
+        )  # fmt: skip
+        new = seal(draft, seq=head[0] + 1, version=versions[r.stream], at=r.at, prev=head[1])
+        head = new.seq, new.hash
+        rows.append(tuple(getattr(new, name) for name in FIELDS))  # type: ignore[arg-type]
+    return rows
 
 
 def test_an_exported_line_brings_back_the_exact_record():

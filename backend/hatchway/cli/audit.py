@@ -66,6 +66,12 @@ def _parser() -> argparse.ArgumentParser:
     note.add_argument("--to", metavar="FILE", help="add it to this file (default: print it)")
     note.add_argument("--note", metavar="KEY", help="a signed note (C2SP) by this Ed25519 key")
     note.add_argument("--sign", metavar="KEY", help="a line of JSON, signed with ssh-keygen -Y")
+    _segments(note)
+    move = verb("seal", "seal", "move old records into a sealed file", "_seal")
+    move.add_argument("--before", required=True, metavar="DATE|SEQ", help="what is before it")
+    move.add_argument("--to", required=True, metavar="DIR", help="where the file is put")
+    move.add_argument("--note", metavar="KEY", help="sign it (default: the backend's own key)")
+    _segments(move)
     told = verb("report", "report", "who let a run ship, and on what evidence", "_report")
     told.add_argument("run", metavar="RUN", help="a run, as status names it")
     told.add_argument("--format", choices=("text", "json", "csv"), default="text")
@@ -91,8 +97,13 @@ def _parser() -> argparse.ArgumentParser:
 def _from(parser: argparse.ArgumentParser) -> None:
     """Options of the verbs that read a whole journal and check it as they go."""
     parser.add_argument("--file", help="a journal.db or an exported JSON Lines file")
+    _segments(parser)
     parser.add_argument("--checkpoint", metavar="FILE", help="checkpoints that must be in it")
     parser.add_argument("--vkey", metavar="KEY", help="each checkpoint must be signed by this key")
+
+
+def _segments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--segments", metavar="DIR", help="where sealed segments are now")
 
 
 def _verify_options(check: argparse.ArgumentParser) -> None:
@@ -101,6 +112,10 @@ def _verify_options(check: argparse.ArgumentParser) -> None:
     )
     check.add_argument(
         "--checkpoint", metavar="FILE", help="checkpoints that must be in it: finds a cut tail"
+    )
+    _segments(check)
+    check.add_argument(
+        "--without-segments", action="store_true", help="leave the records in segments unread"
     )
     check.add_argument(
         "--vkey", metavar="KEY", help="each checkpoint must be signed by this verifier's key"

@@ -8,14 +8,40 @@ from pathlib import Path
 from hatchway.journal import checkpoint as cp
 from hatchway.journal import note, ssh_signature
 from hatchway.journal.chain import Sound
-from hatchway.journal.source import rows_of
+from hatchway.journal.merkle import Tree
+from hatchway.journal.source import begins, kept_rows, roots_in, rows_of
 
 
 def opened(options: argparse.Namespace, journal: Path) -> tuple[Sound, cp.Anchors]:
     """The records to iterate over, and what they must contain. Raises CheckpointError."""
     anchors = cp.anchors(checkpoints(options))
     path = Path(options.file) if options.file else journal
-    return Sound(rows_of(path), expect=anchors.heads, roots=anchors.roots), anchors
+    return records(path, anchors, segments=options.segments), anchors
+
+
+def records(
+    path: Path,
+    anchors: cp.Anchors,
+    *,
+    segments: str | None = None,
+    kept: bool = False,
+    tree: Tree | None = None,
+) -> Sound:
+    """The records in `path` and in the segments before it; with `kept` only those in a database.
+
+    What segments say of themselves must hold as what checkpoints say. Raises JournalError, or
+    CheckpointError when both contradict each other.
+    """
+    roots = roots_in(path)
+    for seq, root in anchors.roots.items():
+        if roots.setdefault(seq, root) != root:
+            raise cp.CheckpointError(
+                f"The checkpoint of record {seq} and the segment that ends there contradict each"
+                " other: one of them was changed or is another journal's."
+            )
+    start, before = begins(path, kept=kept)
+    batches = kept_rows(path) if kept else rows_of(path, Path(segments) if segments else None)
+    return Sound(batches, start, anchors.heads, roots, tree if before is None else before)
 
 
 def checkpoints(options: argparse.Namespace) -> list[cp.Checkpoint | cp.Noted]:

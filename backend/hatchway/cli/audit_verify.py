@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hatchway.cli.audit_reading import checkpoints, signed_by
+from hatchway.cli.audit_reading import checkpoints, records, signed_by
 from hatchway.journal import checkpoint as cp
 from hatchway.journal import ssh_signature
-from hatchway.journal.chain import Broken, Sound, Verified, verify_rows
+from hatchway.journal.chain import Broken, Verified
 from hatchway.journal.lines import Selection, verify_selection
 from hatchway.journal.merkle import Tree
 from hatchway.journal.note import TreeHead, signer_of
@@ -34,7 +34,10 @@ def verify(options: argparse.Namespace, journal: Path) -> int:
     if options.selection:
         found = verify_selection(rows_of(journal), anchors.heads)
     else:
-        found = verify_rows(rows_of(journal), expect=anchors.heads, roots=anchors.roots)
+        sound = records(journal, anchors, segments=options.segments, kept=options.without_segments)
+        for _ in sound:
+            pass
+        found = sound.found
     if isinstance(found, Broken):
         _say_broken(found, journal, options.json)
         return 1
@@ -50,7 +53,7 @@ def checkpoint(options: argparse.Namespace, journal: Path) -> int:
     kept = None if options.to is None else Path(options.to)
     known = cp.read(kept) if kept is not None and kept.exists() and kept.stat().st_size else []
     anchors, tree = cp.anchors(known), Tree()
-    sound = Sound(rows_of(journal), expect=anchors.heads, roots=anchors.roots, tree=tree)
+    sound = records(journal, anchors, segments=options.segments, tree=tree)
     for _ in sound:
         pass
     found = sound.found
@@ -124,8 +127,10 @@ def _words(
             "(That it leaves out nothing that matters is shown only by the whole journal.)",
             *([f"{inside} of {count} checkpoints lie in its range."] if count else []),
         ]
+    before = found.seq - found.records
+    whole = f"whole from record {before + 1:,} on" if before else "whole"
     lines = [
-        f"The journal is whole: {found.records:,} records, each follows from the one before.",
+        f"The journal is {whole}: {found.records:,} records, each follows from the one before.",
         f"Head {found.seq}:{found.hash}",
     ]
     if not count:

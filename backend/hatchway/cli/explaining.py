@@ -14,9 +14,9 @@ from msgspec import Struct
 from hatchway.cli.arithmetic_text import explained, said
 from hatchway.cli.where import find
 from hatchway.core import events as ev
-from hatchway.journal.chain import digest
+from hatchway.journal.chain import digest, to_record
 from hatchway.journal.port import JournalError, Record
-from hatchway.journal.sqlite_file import scan
+from hatchway.journal.source import rows_of
 from hatchway.judge.arithmetic import arithmetic, to_json
 from hatchway.judge.proof import ProofError, Replay, replayed
 from hatchway.runners.visible import visible
@@ -55,7 +55,9 @@ def explain(options: argparse.Namespace) -> int:
     """Print what `--explain` asks for; the exit status: 0, or 2 when it cannot be had."""
     journal = Path(find(options.dir)) / "journal.db"
     try:
-        decisions = of_run(scan(journal), options.explain)
+        decisions = of_run(
+            (to_record(row) for rows in rows_of(journal) for row in rows), options.explain
+        )
         if options.list:
             for found in decisions:
                 print(json.dumps(_as_json(found)) if options.json else _as_line(found))

@@ -6,11 +6,22 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from hatchway.core import events as ev
 from hatchway.core.evolve import evolve
 from hatchway.core.state import State
 from hatchway.journal.chain import Verifier
-from hatchway.journal.port import Conflict, Damaged, Draft, Fenced, Journal, Record, Unwritable
+from hatchway.journal.port import (
+    Base,
+    Conflict,
+    Damaged,
+    Draft,
+    Fenced,
+    Journal,
+    Record,
+    Unwritable,
+)
 
 log = logging.getLogger("hatchway.ledger")
 
@@ -51,10 +62,20 @@ class Ledger:
     async def replay(self) -> int:
         """Bring the state to the journal's head; how many events that were."""
         count = 0
+        if self.state.seq == 0:
+            self._begin(await self._journal.base())
         async for record in self._journal.read(after=self.state.seq):
             self._take(record)
             count += 1
         return count
+
+    def _begin(self, base: Base | None) -> None:
+        """Go on from the state that sealed records led to."""
+        if base is None:
+            return
+        self.state = msgspec.json.decode(base.state, type=State)
+        self._verifier = Verifier((base.seq, base.hash), versions=base.versions)
+        self.verified_to = base.seq
 
     async def record(
         self,

@@ -101,14 +101,20 @@ class Verifier:
 
     `start` is the head that the first record must follow. `expect` are heads known from elsewhere
     (checkpoints): a chain alone cannot tell that its tail was cut off or rewritten, these can.
+    `versions` are those of all streams at `start`, where they are known.
     """
 
-    def __init__(self, start: Head = START, expect: Head | Mapping[int, str] | None = None) -> None:
-        self._from_the_beginning = start == START
+    def __init__(
+        self,
+        start: Head = START,
+        expect: Head | Mapping[int, str] | None = None,
+        versions: Mapping[str, int] | None = None,
+    ) -> None:
+        self._from_the_beginning = start == START or versions is not None
         self._seq, self._hash = start
         self._expect = dict([expect] if isinstance(expect, tuple) else expect or {})
         self._count = 0
-        self._versions: dict[str, int] = {}
+        self._versions: dict[str, int] = dict(versions or {})
 
     def check(self, record: Record) -> Broken | None:
         """The next record; None when it follows from those before."""

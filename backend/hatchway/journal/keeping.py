@@ -17,14 +17,15 @@ from pathlib import Path
 from hatchway.core import events as ev
 from hatchway.core.plan import CheckpointSpec
 from hatchway.journal import checkpoint as cp
-from hatchway.journal.merkle import Frontier, Tree
+from hatchway.journal.merkle import Tree
 from hatchway.journal.note import NoteError, Signer, TreeHead, make_key, signer_of
-from hatchway.journal.port import Record
+from hatchway.journal.port import Base, Record
 from hatchway.journal.source import origin
 
 KEPT = "checkpoints"
 """The file in the state directory: what was signed before is looked for in the journal at start."""
 
+KEY = "checkpoint.key"
 VKEY = "checkpoint.vkey"
 SLOW_S = 30.0
 """A destination that takes longer has failed; it is asked again once it comes back."""
@@ -111,15 +112,14 @@ class Checkpoints:
         directory: Path,
         clock: Callable[[], float],
         tell: Callable[[str], None],
-        start: Frontier | None = None,
-        first_hash: str = "",
+        base: Base | None = None,
     ) -> None:
         self._spec = spec
         self._directory = directory
         self._clock = clock
         self._tell = tell
-        self._tree = Tree(start)
-        self._first = first_hash
+        self._tree = Tree(None if base is None else base.frontier)
+        self._first = "" if base is None else base.first_hash
         self._signer: Signer | None = None
         self._ended = asyncio.Event()
         self._places = destinations(spec, directory)

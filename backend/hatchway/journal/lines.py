@@ -116,7 +116,7 @@ def read_rows(path: Path) -> Iterator[list[Row]]:
     rows: list[Row] = []
     try:
         with path.open("rb") as file:
-            for number, raw in enumerate(_lines(file), 1):
+            for number, raw in enumerate(lines_of(file), 1):
                 try:
                     row = from_line(raw)
                 except ValueError as e:
@@ -195,7 +195,8 @@ def _wrong(
     return ""
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes]:
+def lines_of(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file. Raises Damaged at one that is too long."""
     while raw := file.readline(LONGEST):
         if len(raw) == LONGEST:
             raise Damaged(f"a line has more than {LONGEST:,} bytes: this is no exported journal")

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from hatchway.journal.batch import check_drafts, seal_batch
 from hatchway.journal.chain import START, Head
-from hatchway.journal.port import Draft, Fenced, JournalError, Record, Unwritable
+from hatchway.journal.port import Base, Draft, Fenced, JournalError, Record, Unwritable
 from hatchway.journal.subscribers import Subscribers, Told
 
 
@@ -72,6 +72,10 @@ class MemoryJournal:
             yield self._store.records[seq]
             seq += 1
             left = None if left is None else left - 1
+
+    async def base(self) -> Base | None:
+        """See the port."""
+        return None
 
     async def head(self) -> Head:
         """See the port."""

@@ -10,6 +10,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from hatchway.journal.merkle import Frontier
+
 GENESIS = "0" * 64
 
 
@@ -81,6 +83,17 @@ class Damaged(JournalError):
         self.seq = seq
 
 
+class Base(Struct, frozen=True, kw_only=True):
+    """What a journal's first record goes on from, where older ones were sealed (see sealing.py)."""
+
+    seq: int
+    hash: str
+    first_hash: str  # of record 1
+    state: bytes  # the state after record `seq`, as JSON
+    versions: dict[str, int]  # of each stream, the newest
+    frontier: Frontier
+
+
 class Journal(Protocol):
     """The port. Adapters pass `tests/journal/test_contract.py`."""
 
@@ -92,6 +105,9 @@ class Journal(Protocol):
 
     def read(self, after: int = 0, limit: int | None = None) -> AsyncIterator[Record]:
         """Records with seq > `after`, in order."""
+
+    async def base(self) -> Base | None:
+        """What the records go on from; None when they begin with the first. Raises Damaged."""
 
     async def head(self) -> tuple[int, str]:
         """(seq, hash) of the newest record; (0, GENESIS) when empty."""

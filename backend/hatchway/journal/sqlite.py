@@ -13,8 +13,17 @@ from typing import Self
 
 from hatchway.journal.batch import check_drafts
 from hatchway.journal.chain import START, Head
-from hatchway.journal.port import Damaged, Draft, JournalError, Record, Unsettled, Unwritable
+from hatchway.journal.port import (
+    Base,
+    Damaged,
+    Draft,
+    JournalError,
+    Record,
+    Unsettled,
+    Unwritable,
+)
 from hatchway.journal.sqlite_file import newest, open_reader, page
+from hatchway.journal.sqlite_sealed import base_of
 from hatchway.journal.sqlite_writer import Ask, Outcome, Writer
 from hatchway.journal.subscribers import Subscribers, Told
 
@@ -104,6 +113,10 @@ class SqliteJournal:
                 return
             left = None if left is None else left - count
 
+    async def base(self) -> Base | None:
+        """See the port."""
+        return await asyncio.to_thread(self._read_base)
+
     async def head(self) -> Head:
         """See the port."""
         return await asyncio.to_thread(self._read_head)
@@ -149,6 +162,10 @@ class SqliteJournal:
     def _page(self, after: int, count: int) -> list[Record]:
         with self._reading:
             return page(self._read_connection(), self._path, after, count)
+
+    def _read_base(self) -> Base | None:
+        with self._reading:
+            return base_of(self._read_connection(), self._path)
 
     def _read_head(self) -> Head:
         with self._reading:

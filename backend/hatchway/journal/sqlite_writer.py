@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from hatchway.journal import sqlite_sealed
 from hatchway.journal.batch import seal_batch
 from hatchway.journal.chain import START, Head
 from hatchway.journal.port import Damaged, Draft, Fenced, JournalError, Record
@@ -260,11 +261,16 @@ class Writer:
 
 def _version(conn: sqlite3.Connection, stream: str) -> int:
     (version,) = conn.execute(
-        "SELECT coalesce(max(version), 0) FROM event WHERE stream = ?", (stream,)
+        "SELECT max(version) FROM event WHERE stream = ?", (stream,)
     ).fetchone()
-    return int(version)
+    if version is None and sqlite_sealed.has(conn):
+        query = "SELECT version FROM sealed_stream WHERE stream = ?"
+        (version,) = conn.execute(query, (stream,)).fetchone() or (None,)
+    return int(version or 0)
 
 
 def _seq_of_idem(conn: sqlite3.Connection, idem: str) -> int:
     row = conn.execute("SELECT seq FROM event WHERE idem = ? AND idem <> ''", (idem,)).fetchone()
+    if row is None and sqlite_sealed.has(conn):
+        row = conn.execute("SELECT seq FROM sealed_idem WHERE idem = ?", (idem,)).fetchone()
     return 0 if row is None else int(row[0])
