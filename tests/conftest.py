@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,6 +44,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     reports = [r for name in ("passed", "failed") for r in terminalreporter.stats.get(name, [])]
     lines = sorted(
         {tuple(value) for r in reports for name, value in r.user_properties if name == BAR}
+        | set(_scenarios(reports))
     )
     if not lines:
         return
@@ -48,3 +52,28 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     width = max(len(what) for what, _, _ in lines)
     for what, figure, limit in lines:
         terminalreporter.write_line(f"{what:{width}}  {figure}  (bar {limit})")
+
+
+CATALOGUE = Path(__file__).parent / "scenarios" / "catalogue.py"
+SCENARIO = re.compile(r"test_((?:[sf]\d+_)+)")
+
+
+def _scenarios(reports: list[Any]) -> list[tuple[str, str, str]]:
+    """How many scenarios of the catalogue all their tests of this run passed for; none if none ran."""
+    spec = importlib.util.spec_from_file_location("catalogue", CATALOGUE)
+    assert spec is not None
+    assert spec.loader is not None
+    catalogue = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(catalogue)
+    ran: dict[str, bool] = {}
+    for report in reports:
+        node = report.nodeid.partition("[")[0]
+        named = SCENARIO.match(node.rpartition("::")[2])
+        ids = [i.upper() for i in named[1].strip("_").split("_")] if named else []
+        ids += [i for i, nodes in catalogue.ELSEWHERE.items() if node in nodes]
+        for each in ids:
+            ran[each] = ran.get(each, True) and report.passed
+    if not any(ran.values()) or not any("tests/scenarios/" in r.nodeid for r in reports):
+        return []
+    total = len(catalogue.TITLES)
+    return [("scenarios passed", f"{sum(ran.values())} of {total}", str(total))]

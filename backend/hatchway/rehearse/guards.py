@@ -10,6 +10,9 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 from hatchway.core import events as ev
+from hatchway.core.decide_services import why_only_recommends
+from hatchway.core.evolve import evolve
+from hatchway.core.state import State
 from hatchway.rehearse.play import Played
 
 GUARDS: Mapping[str, str] = {
@@ -77,10 +80,13 @@ CONTROL = frozenset({"control", "raise"})
 def stops(played: Played) -> tuple[Stop, ...]:
     """Every work of a guard from the first share on, in order."""
     found: list[Stop] = []
+    state = State()
     for record, event in zip(played.records, played.events, strict=True):
         at = record.at - played.began
         if at >= -1.0:
             found += [Stop(max(0.0, at), *rest) for rest in _of(event)]
+            found += [Stop(max(0.0, at), *rest) for rest in _of_start(event, state, record.at)]
+        state = evolve(state, event, seq=record.seq, at=record.at, idem=record.idem)
     for when, code, why in played.refusals:
         if when >= played.began and code in _CODES:
             found.append(Stop(when - played.began, _CODES[code], why, CONTROL))
@@ -118,6 +124,12 @@ def _of(event: ev.Event | ev.Unknown) -> Iterator[tuple[str, str, frozenset[str]
             yield "target", event.why, RAISE
         case ev.EffectFenced() if event.code in _CODES:
             yield _CODES[event.code], event.why, CONTROL
+        case ev.BreakerOpened():
+            yield "breaker", event.why, BOTH
+        case ev.ResidueFound():
+            yield "residue", "; ".join(event.left), BOTH
+        case ev.TargetChanged():
+            yield "drift", f"{event.what} is {event.found}, {event.wanted} is wanted", RAISE
         case ev.AuthorityChanged(op="dead-man"):
             yield "governor:dead_man", event.reason, CONTROL
         case ev.ItemClosed(status="rejected"):
@@ -130,6 +142,16 @@ def _of(event: ev.Event | ev.Unknown) -> Iterator[tuple[str, str, frozenset[str]
 
 EARLY = ("warming up", "waiting for")
 """How the judge's words begin while it could not know yet: nothing is stopped by that."""
+
+
+def _of_start(
+    event: ev.Event | ev.Unknown, state: State, now: float
+) -> Iterator[tuple[str, str, frozenset[str]]]:
+    """A run in which the agent only recommends, although it was started for it to act."""
+    if isinstance(event, ev.RunStarted) and event.mode == "recommend":
+        why = why_only_recommends(state, event.service, now)
+        if why:
+            yield "residue" if "left something behind" in why else "breaker", why, BOTH
 
 
 def _of_verdict(event: ev.VerdictChanged) -> Iterator[tuple[str, str, frozenset[str]]]:

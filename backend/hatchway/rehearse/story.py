@@ -64,6 +64,19 @@ def _of(event: ev.Event | ev.Unknown, played: Played) -> Iterator[tuple[str, str
             yield event.by, _did(event)
         case ev.CommandRefused():
             yield event.by, f"asks: {event.what}; refused: {event.why}"
+        case ev.RunStarted() if event.mode == "recommend":
+            yield "", f"{event.to_version} is released; the agent only recommends by now"
+        case ev.ResidueFound():
+            yield "hatchway", f"RESIDUE: {'; '.join(event.left)}"
+        case ev.ResidueAccepted():
+            yield event.by, f"accepts what is left: {event.reason}"
+        case ev.RollbackConfirmed():
+            yield "hatchway", f"the rollback is done: {', '.join(event.seen)}"
+        case ev.TargetChanged():
+            yield (
+                "hatchway",
+                f"UNATTRIBUTED CHANGE: {event.what} is {event.found}, not {event.wanted}",
+            )
         case ev.RunEnded():
             yield "", f"the release ends: {event.outcome.replace('_', ' ')}"
         case _:
