@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from hatchway.core import events as ev
 
 
@@ -77,6 +79,38 @@ async def test_a_governor_that_lost_its_disk_is_believed_and_heard_again(house: 
     assert await house.ended() == "rolled_back"
     assert changes(house)[-1] == ("rollback", "luis")
     assert len(house.store.records) < before + 10
+
+
+@pytest.mark.parametrize("op", ["pause", "takeover", "rollback"])
+async def test_a_governor_that_lost_a_stop_is_told_to_hold_again(house: Any, op: str) -> None:
+    await house.to_canary()
+    await house.ask(op)
+    house.governor.forget("shop")
+    assert house.governor.state["shop"].mode == "agent", "an older copy of its disk"
+    await house.until(lambda: house.governor.state["shop"].mode == "paused", "it holds again")
+    await house.until(lambda: changes(house)[-1] == ("pause", "hatchway"), "it is journaled")
+    assert house.ledger.state.authority_of("shop").mode == "paused"
+    assert "nobody gave it back" in house.of(ev.AuthorityChanged)[-1].reason
+    before = len(house.of(ev.AuthorityChanged))
+    await house.still(0.1)
+    assert len(house.of(ev.AuthorityChanged)) == before, "once"
+    await house.again()
+    await house.still(0.1)
+    assert house.governor.state["shop"].mode == "paused"
+
+
+async def test_a_crash_while_it_is_held_again_does_not_lose_the_stop(house: Any) -> None:
+    await house.to_canary()
+    await house.ask("pause")
+    house.store.refuses = "the disk is full"
+    house.governor.forget("shop")
+    await house.until(lambda: house.governor.state["shop"].mode == "paused", "it holds again")
+    await house.kill()
+    house.store.refuses = ""
+    await house.again()
+    await house.still(0.1)
+    assert house.governor.state["shop"].mode == "paused"
+    assert house.ledger.state.authority_of("shop").mode == "paused"
 
 
 async def test_a_journal_that_is_older_than_the_governor_adopts_its_epoch(houses: Any) -> None:

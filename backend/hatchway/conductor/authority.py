@@ -88,8 +88,21 @@ class AuthorityFollower:
             else:
                 complete = standing.spool == known.spool and standing.epoch == known.epoch
             if not complete:
-                await self._adopt(standing, known)
+                forgotten = _forgotten(known, standing)
+                if forgotten:  # before it is adopted: a crash in between must not lose the stop
+                    await self._hold_again(known, standing, forgotten)
+                await self._adopt(standing, known)  # it, or the journal, has lost something
+                if forgotten:
+                    await self._merge(service, self._ledger.state.authority_of(service))
+                    standing = await self._target.standing(service)
+                    self._live.standing[service] = (standing, self._clock())
             return standing
+
+    async def _hold_again(self, known: Authority, standing: Standing, why: str) -> None:
+        """Pause at the governor what the journal knows to be held. TargetError."""
+        log.warning("%s: %s; it is held again", known.service, why)
+        id = f"held-again-{known.epoch}-{standing.epoch}-{standing.spool}"
+        await self._target.stop(known.service, "pause", id=id, by="hatchway", reason=why)
 
     async def _merge(self, service: str, known: Authority) -> Authority:
         """Journal the spool, as far as the governor has it; who is in control then."""
@@ -145,6 +158,21 @@ class AuthorityFollower:
         if words != self._live.governor_trouble:
             self._live.governor_trouble = words
             self._live.changed()
+
+
+def _forgotten(known: Authority, standing: Standing) -> str:
+    """The stop that a governor with an older disk knows nothing of, in words; or empty.
+
+    An older epoch with somebody in control is believed; with the agent in control it is not, when
+    the journal says that people have stopped it: nothing but a person gives control back.
+    """
+    if standing.epoch >= known.epoch or standing.mode != "agent" or known.mode == "agent":
+        return ""
+    word = "PAUSED" if known.mode == "paused" else "TAKEN OVER"
+    return (
+        f"the governor came back at epoch {standing.epoch}, without the stop at epoch "
+        f"{known.epoch}: it was {word} by {known.holder or 'somebody'}, and nobody gave it back"
+    )
 
 
 def _differs(before: Standing, now: Standing) -> bool:
