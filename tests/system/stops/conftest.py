@@ -140,7 +140,13 @@ class Stack:
         return entries
 
     def target(self) -> dict[str, Any]:
-        """The splitter's own account: weights of both arms, and the commits that run there."""
+        """The target's own account: weights of both arms, and the commits that run there."""
+        facts = self.demo.ask("demo.sock", op="status")
+        commits = {arm: facts["arms"][arm].get("commit") for arm in ("stable", "canary")}
+        return {"weights": self.weights(), "commits": commits}
+
+    def weights(self) -> dict[str, int]:
+        """What the splitter gives to each arm."""
         weights = {}
         for arm in ("stable", "canary"):
             with socket.socket(socket.AF_UNIX) as s:
@@ -148,9 +154,7 @@ class Stack:
                 s.connect(str(self.d / "splitter.sock"))
                 s.sendall(f"get weight be/{arm}\n".encode())
                 weights[arm] = int(s.makefile().read().split()[0])
-        facts = self.demo.ask("demo.sock", op="status")
-        commits = {arm: facts["arms"][arm].get("commit") for arm in ("stable", "canary")}
-        return {"weights": weights, "commits": commits}
+        return weights
 
     def journal(self) -> list[ev.Event | ev.Unknown]:
         return [h.event for h in Reader().read(scan(self.d / "journal.db"))]
