@@ -6,6 +6,7 @@ Run: python tests/bench/bench_audit.py [--events 1000000]
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import tempfile
 import time
@@ -13,9 +14,12 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from hatchway.cli.audit_reading import verified
 from hatchway.journal.batch import seal_batch
-from hatchway.journal.chain import START, Verified, verify_rows
+from hatchway.journal.chain import START, Sound, Verified, verify_rows
+from hatchway.journal.checkpoint import Anchors
 from hatchway.journal.lines import to_line
+from hatchway.journal.merkle import Tree
 from hatchway.journal.port import Draft
 from hatchway.journal.source import rows_of
 from hatchway.journal.sqlite_file import INSERT, open_writer, scan, to_row
@@ -58,11 +62,20 @@ def measured(what: str, events: int, work: Callable[[], object]) -> None:
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     assert isinstance(found, Verified), found
     assert found.records == events
+    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     million = wall * 1e6 / events
     print(
         f"{what}: {events:,} events in {wall:.1f} s ({cpu:.1f} s of CPU), {events / wall:,.0f}/s;"
-        f" a million in {million:.1f} s, bar {BAR_S:.0f} s: {million / BAR_S:.2f} of it"
+        f" a million in {million:.1f} s, bar {BAR_S:.0f} s: {million / BAR_S:.2f} of it;"
+        f" load {load} on {os.cpu_count()} cores"
     )
+
+
+def with_tree(database: Path, tree: Tree) -> object:
+    sound = Sound(rows_of(database), tree=tree)
+    for _ in sound:
+        pass
+    return sound.found
 
 
 def main() -> None:
@@ -73,11 +86,21 @@ def main() -> None:
         database, exported = Path(directory) / "journal.db", Path(directory) / "journal.jsonl"
         write(database, events)
         print(f"database of {database.stat().st_size / 1e6:.0f} MB")
+        none = Anchors()
         measured("database", events, lambda: verify_rows(rows_of(database)))
+        measured("database, as audit verify", events, lambda: verified(database, none))
         with exported.open("wb") as file:
             for record in scan(database):
                 file.write(to_line(record) + b"\n")
         measured("JSON Lines", events, lambda: verify_rows(rows_of(exported)))
+        measured("JSON Lines, as audit verify", events, lambda: verified(exported, none))
+        tree = Tree()
+        measured("with a Merkle tree", events, lambda: with_tree(database, tree))
+        began = time.perf_counter()
+        for _ in range(1000):
+            tree.root()
+        took = time.perf_counter() - began
+        print(f"the root for a checkpoint of {tree.size:,} records: {took * 1e3:.0f} us")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"largest memory of the process, writing included: {peak:.0f} MB")
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from hatchway.journal import checkpoint as cp
 from hatchway.journal import note, ssh_signature
-from hatchway.journal.chain import Sound
+from hatchway.journal.chain import Broken, Sound, Verified
 from hatchway.journal.merkle import Tree
-from hatchway.journal.source import begins, kept_rows, roots_in, rows_of
+from hatchway.journal.parallel import processes, verify_parts
+from hatchway.journal.source import begins, kept_rows, plain, roots_in, rows_of
 
 
 def opened(options: argparse.Namespace, journal: Path) -> tuple[Sound, cp.Anchors]:
@@ -42,6 +43,25 @@ def records(
     start, before = begins(path, kept=kept)
     batches = kept_rows(path) if kept else rows_of(path, Path(segments) if segments else None)
     return Sound(batches, start, anchors.heads, roots, tree if before is None else before)
+
+
+def verified(
+    path: Path, anchors: cp.Anchors, *, segments: str | None = None, kept: bool = False
+) -> Verified | Broken:
+    """How all of `records` is. A large file is verified by several processes."""
+    whole = plain(path)
+    count = 1 if whole is None or kept else processes(whole[0])
+    if count > 1 and whole is not None:
+        file, database = whole
+        found = verify_parts(
+            file, count, database=database, expect=anchors.heads, roots=anchors.roots
+        )
+        if found is not None:
+            return found
+    sound = records(path, anchors, segments=segments, kept=kept)
+    for _ in sound:
+        pass
+    return sound.found
 
 
 def checkpoints(options: argparse.Namespace) -> list[cp.Checkpoint | cp.Noted]:

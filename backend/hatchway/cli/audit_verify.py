@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hatchway.cli.audit_reading import checkpoints, records, signed_by
+from hatchway.cli.audit_reading import checkpoints, records, signed_by, verified
 from hatchway.journal import checkpoint as cp
 from hatchway.journal import ssh_signature
 from hatchway.journal.chain import Broken, Verified
@@ -34,10 +34,7 @@ def verify(options: argparse.Namespace, journal: Path) -> int:
     if options.selection:
         found = verify_selection(rows_of(journal), anchors.heads)
     else:
-        sound = records(journal, anchors, segments=options.segments, kept=options.without_segments)
-        for _ in sound:
-            pass
-        found = sound.found
+        found = verified(journal, anchors, segments=options.segments, kept=options.without_segments)
     if isinstance(found, Broken):
         _say_broken(found, journal, options.json)
         return 1

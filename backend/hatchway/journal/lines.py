@@ -44,6 +44,7 @@ class _Line(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True,
 
 _PAYLOAD = b',"payload":'
 _MARKS = 2 * (11 + 6)  # around the names and the texts before it
+_ITS_MARKS = 4  # around its name and its text
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(_Line)
 
@@ -87,14 +88,15 @@ def from_line(raw: bytes) -> Row:
     line = _decoder.decode(raw)
     text = line.payload
     # Of a name that stands twice people may read the one while the hash is of the other. A line as
-    # `to_line` writes it has its payload last; without a backslash before it, marks can be counted.
+    # `to_line` writes it has its payload last; without a backslash before it, marks can be counted,
+    # and after it all but two have one before them, which no other backslash takes away.
     place = raw.find(_PAYLOAD)
-    head = raw[:place]
     if (
         place < 0
-        or head.count(b'"') != _MARKS
-        or b"\\" in head
-        or raw[place + len(_PAYLOAD) :].rstrip(b"\r\n") != _encoder.encode(text) + b"}"
+        or raw.count(b'"', 0, place) != _MARKS
+        or raw.find(b"\\", 0, place) >= 0
+        or raw.count(b'"', place) != _ITS_MARKS + raw.count(b'\\"', place)
+        or raw.find(b'\\\\"', place) >= 0
     ):
         json.loads(raw, object_pairs_hook=_once)
     payload = text.encode()

@@ -79,6 +79,14 @@ def roots_in(path: Path) -> dict[int, bytes]:
     return {}
 
 
+def plain(path: Path) -> tuple[Path, bool] | None:
+    """The one file that all records are in, and whether it is a database; None with segments."""
+    path = _file(path)
+    if _is_database(path):
+        return None if sealed_in(path) else (path, True)
+    return None if segment.is_segment(path) else (path, False)
+
+
 def _file(path: Path) -> Path:
     if path.is_dir():
         path /= "journal.db"
