@@ -34,6 +34,24 @@ def test_s22_a_delayed_step_of_an_epoch_that_is_over_is_refused_at_the_governor(
     assert played.played.mode == "person"
 
 
+def test_s23_what_a_person_rolled_back_is_not_released_again_before_it_is_lifted(
+    scene: Any,
+) -> None:
+    again = sc.Release("1.5.0")
+    lift = sc.Order("lift", "oncall", "1.5.0")
+    played = scene(
+        200, (20, sc.Person("rollback", "oncall")), (30, sc.Person("release", "oncall")),
+        (40, again), (50, lift), (60, again),
+    )  # fmt: skip
+    refused = played.when(ev.CommandRefused, code="quarantined")
+    assert len(refused) == 1
+    assert 40 <= refused[0] < 50
+    assert "quarantine" in played.guards
+    assert played.when(ev.QuarantineLifted)
+    assert len(played.when(ev.RunStarted)) == 2, "the second only after somebody had lifted it"
+    assert played.when(ev.RunStarted)[1] >= 60
+
+
 def test_s25_an_agent_that_ignores_everything_has_no_effect_after_the_latch(
     scene: Any, weakest: Any
 ) -> None:

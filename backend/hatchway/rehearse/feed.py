@@ -33,6 +33,7 @@ _BUCKETS: tuple[SeriesKey, ...] = tuple(
     ("duration_seconds_bucket", (("le", "+Inf" if bound == math.inf else f"{bound:g}"),))
     for bound in BOUNDS
 )
+WARNINGS: SeriesKey = ("log_warnings", ())
 UP: SeriesKey = ("dependency_up", (("dependency", "payments"),))
 
 SERVICE_METRICS = (
@@ -70,6 +71,15 @@ SERVICE_METRICS = (
         weight=2.0,
     ),
     MetricSpec(
+        name="warnings",
+        label="warnings in the log",
+        kind="gauge",
+        source=ENDPOINT,
+        total=SeriesRef("log_warnings"),
+        shown_as="per_minute",
+        limit=60.0,
+    ),
+    MetricSpec(
         name="payments",
         label="payments dependency",
         kind="state",
@@ -102,6 +112,7 @@ class RehearsedMetrics:
     def __init__(self, traffic: float, stable: Levels, canary: Levels) -> None:
         self.levels = {"stable": stable, "canary": canary}
         self.how: dict[str, Feeds] = {"stable": "ok", "canary": "ok"}
+        self.instances: dict[str, dict[str, str]] = {"stable": {}, "canary": {}}
         self.share: Callable[[], int] = lambda: 0  # of the canary, in percent
         self._traffic = traffic
         self._at: float | None = None
@@ -148,7 +159,7 @@ class RehearsedMetrics:
 
     def _page(self, arm: str, now: float) -> Page:
         up = 1.0 if self.levels[arm].payments else 0.0
-        values = _cumulative(self._sums[arm])
+        values = _cumulative(self._sums[arm]) | {WARNINGS: self.levels[arm].warnings}
         page = Page(ENDPOINT, arm, arm, {**values, UP: up})
         match self.how[arm]:
             case "refused":

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from hatchway.core import events as ev
 from hatchway.governor import authority as rules
+from hatchway.governor.target import differences
 from hatchway.targets.governor import observed_of, spool_line
 from hatchway.targets.port import Declined, NotApplied, Observed, Standing, TargetError
 
@@ -34,6 +35,8 @@ class RehearsedGovernor:
         self.writes: list[Write] = []
         self.refusals: list[tuple[float, str, str]] = []  # when, code, why
         self.how = "ok"  # refuses, deaf (takes it and changes nothing), silent
+        self.facts: dict[str, str] = {}  # what the target is like besides the share
+        self._moved: dict[str, float] = {}  # when somebody moved it past the governor
         self._spooled: dict[str, list[dict[str, Any]]] = {name: [] for name in services}
         self._seq = 0
         self._reads = 0
@@ -63,6 +66,19 @@ class RehearsedGovernor:
     def by_hand(self, service: str, weight: int) -> None:
         """Somebody moves the traffic past the governor."""
         self.weight[service] = weight
+        self._moved[service] = self._clock()
+
+    def _picture(self) -> dict[str, Any]:
+        return {"at": self._clock(), "facts": self._lines(), "process": 1}
+
+    def _lines(self) -> list[str]:
+        return [f"{name}: {value}" for name, value in self.facts.items()]
+
+    def _residue(self, state: rules.Authority) -> tuple[str, ...]:
+        """What differs from the picture that was taken when the capsule was armed."""
+        if state.picture is None:
+            return ()
+        return tuple(differences(tuple(state.picture["facts"]), tuple(self._lines())))
 
     def _observe(self, name: str, key: str = "") -> dict[str, Any]:
         self._reads += 1
@@ -86,6 +102,7 @@ class RehearsedGovernor:
         self._answer()
         seen = self._observe(service)
         state = self.state[service]
+        drifts = self.weight[service] != state.desired and service in self._moved
         return Standing(
             service=service,
             epoch=state.epoch,
@@ -95,7 +112,12 @@ class RehearsedGovernor:
             desired=state.desired or 0,
             observed=observed_of(seen),
             trouble="",
-            drift="",
+            drift=f"the canary has {seen['canary']} %, {state.desired} % is wanted"
+            if drifts
+            else "",
+            drift_since=self._moved.get(service, 0.0) if drifts else 0.0,
+            residue=self._residue(state),
+            residue_at=self._clock(),
             agent_writes=state.agent_writes,
             person_writes=state.person_writes,
         )
@@ -105,7 +127,7 @@ class RehearsedGovernor:
 
     async def arm(self, service: str, capsule: dict[str, Any]) -> None:
         self._answer()
-        self._decide(service, rules.Arm(capsule))
+        self._decide(service, rules.Arm(capsule, self._picture()))
 
     async def apply(
         self, service: str, *, epoch: int, key: str, canary: int, by: ev.By

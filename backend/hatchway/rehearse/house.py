@@ -21,7 +21,7 @@ from hatchway.core.plan import Installation, PipelinePlan
 from hatchway.core.policy import Policy
 from hatchway.core.state import Run
 from hatchway.edge.desk import Desk
-from hatchway.edge.door import Answer, StartRequest
+from hatchway.edge.door import Answer, OrderRequest, StartRequest
 from hatchway.edge.identity import Identity
 from hatchway.edge.protocol import Command, CommandKind
 from hatchway.forge.port import Forge
@@ -30,7 +30,7 @@ from hatchway.journal.port import Record
 from hatchway.rehearse.cast import RehearsedBrain, RehearsedForge, RehearsedRunner
 from hatchway.rehearse.feed import RehearsedMetrics, service_of
 from hatchway.rehearse.governor import RehearsedGovernor
-from hatchway.rehearse.scenario import Scenario
+from hatchway.rehearse.scenario import Order, Scenario
 from hatchway.settings.manifest import read_manifest
 
 ROLES = ("operator", "approver")
@@ -61,6 +61,8 @@ class House:
         self.governor = RehearsedGovernor((plan.service,), self.clock)
         self.metrics = RehearsedMetrics(scenario.traffic, scenario.stable, scenario.canary)
         self.metrics.share = lambda: self.governor.weight[plan.service]
+        self.metrics.instances["stable"] = dict(scenario.instances)
+        self.governor.facts = dict(scenario.facts)
         self.brain = RehearsedBrain()
         self.changed: Callable[[], None] = lambda: None
         self._runner = RehearsedRunner()
@@ -157,6 +159,16 @@ class House:
             reason="rehearsed",
         )  # fmt: skip
         return await self._desk.command(command, Identity(by, uid=1000, roles=ROLES))
+
+    async def order(self, order: Order) -> Answer:
+        """Somebody says what stands about the service."""
+        self._ids += 1
+        request = OrderRequest(
+            id=f"{order.by}-{self._ids}", kind=order.kind, service=self.plan.service,
+            item=order.item, at_most=order.at_most, for_s=order.for_s,
+            ticket="rehearsal", reason="rehearsed",
+        )  # fmt: skip
+        return await self._desk.order(request, Identity(order.by, uid=1000, roles=ROLES))
 
     async def release(self, version: str) -> Answer:
         """Somebody releases a version, in the mode in which the agent acts."""

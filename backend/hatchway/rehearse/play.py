@@ -195,8 +195,12 @@ class _Play:
                 )
             case sc.Target(how=how):
                 house.governor.how = how
-            case sc.Instances():
-                pass
+            case sc.Instances(versions=versions, arm=arm):
+                house.metrics.instances[arm] |= versions
+            case sc.Facts(changes=changes):
+                house.governor.facts |= changes
+            case sc.Order():
+                await house.order(do)
             case sc.Release(version=version):
                 await self._to_first_share(sc.Version(version))
             case sc.Clock(by_s=by_s):
@@ -207,7 +211,7 @@ class _Play:
     def _levels(self, do: sc.Metrics) -> None:
         new = {
             name: value
-            for name in ("errors", "p95_ms", "orders", "payments")
+            for name in ("errors", "p95_ms", "orders", "warnings", "payments")
             if (value := getattr(do, name)) is not None
         }
         for arm in ARMS_OF[do.arm]:

@@ -56,7 +56,17 @@ def scenario_of(page: Page) -> sc.Scenario:
         page,
         fields.value("given") or _empty(),
         "given",
-        ("versions", "instances", "traffic", "every", "stable", "canary", "before", "lasts"),
+        (
+            "versions",
+            "instances",
+            "facts",
+            "traffic",
+            "every",
+            "stable",
+            "canary",
+            "before",
+            "lasts",
+        ),
     )
     then = Fields(
         page,
@@ -82,7 +92,8 @@ def scenario_of(page: Page) -> sc.Scenario:
         stable=_levels(page, given, "stable"),
         canary=_levels(page, given, "canary"),
         versions=versions,
-        instances=_instances(page, given),
+        instances=_words_by_name(page, given, "instances"),
+        facts=_words_by_name(page, given, "facts"),
         when=tuple(sorted(when, key=lambda entry: entry.at)),
         nevers=tuple(
             _never(page, node)
@@ -142,26 +153,31 @@ def _levels(page: Page, given: Fields, arm: str) -> sc.Levels:
         errors=_percent(fields, "errors", usual.errors),
         p95_ms=_p95(fields, usual.p95_ms),
         orders=_percent(fields, "orders", usual.orders),
+        warnings=_warnings(fields, usual.warnings),
         payments=fields.flag("payments", usual.payments),
     )
 
 
-LEVELS = ("errors", "p95_ms", "orders", "payments")
+LEVELS = ("errors", "p95_ms", "orders", "warnings", "payments")
 
 
 def _percent(fields: Fields, key: str, default: float) -> float:
     return fields.number(key, default, low=0.0, high=100.0, example="0.5")
 
 
+def _warnings(fields: Fields, default: float) -> float:
+    return fields.number("warnings", default, low=0.0, high=1e6, example="5")
+
+
 def _p95(fields: Fields, default: float) -> float:
     return fields.number("p95_ms", default, low=1.0, high=60_000.0, example="100")
 
 
-def _instances(page: Page, given: Fields) -> dict[str, str]:
-    node = given.value("instances")
+def _words_by_name(page: Page, given: Fields, key: str) -> dict[str, str]:
+    node = given.value(key)
     if node is None:
         return {}
-    fields = Fields(page, node, "the instances", _keys(node))
+    fields = Fields(page, node, key, _keys(node))
     return {name: fields.text(name, "", example="1.4.0") for name in fields.keys}
 
 
@@ -196,6 +212,7 @@ def _metrics(page: Page, fields: Fields) -> sc.Do:
         errors=_percent(inner, "errors", 0.0) if inner.has("errors") else None,
         p95_ms=_p95(inner, 1.0) if inner.has("p95_ms") else None,
         orders=_percent(inner, "orders", 0.0) if inner.has("orders") else None,
+        warnings=_warnings(inner, 0.0) if inner.has("warnings") else None,
         payments=inner.flag("payments") if inner.has("payments") else None,
     )
 
@@ -227,6 +244,17 @@ def _restart(page: Page, fields: Fields) -> sc.Do:
     return sc.Restart(cast(sc.Restarted, fields.choice("restart", get_args(sc.Restarted))))
 
 
+def _order(page: Page, fields: Fields) -> sc.Do:
+    inner = Fields(page, fields.value("order"), "order", ("kind", "by", "item", "at_most", "for"))
+    return sc.Order(
+        kind=inner.choice("kind", ("lift", "expect", "withdraw", "close")),  # type: ignore[arg-type]
+        by=inner.text("by", "oncall", example="oncall"),
+        item=inner.text("item", "", example="warnings"),
+        at_most=inner.number("at_most", 0.0, low=0.0, high=1e9, example="400"),
+        for_s=inner.duration("for", 0.0, example="20m"),
+    )
+
+
 def _late(page: Page, fields: Fields) -> sc.Do:
     inner = Fields(page, fields.value("late"), "late", ("weight", "epoch"))
     weight = inner.whole("weight", low=0, high=100, example=25)
@@ -246,7 +274,9 @@ DOES: Mapping[str, Callable[[Page, Fields], sc.Do]] = {
     "by_hand": lambda p, f: sc.ByHand(_weight("by_hand")(p, f)),
     "late": _late,
     "target": lambda p, f: sc.Target(cast(sc.Targets, f.choice("target", get_args(sc.Targets)))),
-    "instances": lambda p, f: sc.Instances(_instances(p, f)),
+    "instances": lambda p, f: sc.Instances(_words_by_name(p, f, "instances")),
+    "facts": lambda p, f: sc.Facts(_words_by_name(p, f, "facts")),
+    "order": _order,
     "release": lambda p, f: sc.Release(f.text("release", example="1.6.0", pattern=VERSION)),
     "clock": lambda p, f: sc.Clock(f.duration("clock", example="2h")),
 }

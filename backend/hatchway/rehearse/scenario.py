@@ -24,6 +24,7 @@ class Levels(Struct, frozen=True):
     errors: float = 0.5
     p95_ms: float = 100.0
     orders: float = 6.0
+    warnings: float = 5.0  # lines in the log, a minute
     payments: bool = True  # whether the dependency that both arms share is up
 
 
@@ -41,6 +42,7 @@ class Metrics(Struct, frozen=True, tag="metrics"):
     errors: float | None = None
     p95_ms: float | None = None
     orders: float | None = None
+    warnings: float | None = None
     payments: bool | None = None
 
 
@@ -98,6 +100,23 @@ class Instances(Struct, frozen=True, tag="instances"):
     """From now on these instances say that they run these versions; empty: they do not say."""
 
     versions: dict[str, str]
+    arm: Literal["stable", "canary"] = "stable"
+
+
+class Facts(Struct, frozen=True, tag="facts"):
+    """What the target is like besides the share changes: servers, routes, flags."""
+
+    changes: dict[str, str]
+
+
+class Order(Struct, frozen=True, tag="order"):
+    """Somebody says what stands about the service: lifts, expects, withdraws, closes."""
+
+    kind: Literal["lift", "expect", "withdraw", "close"]
+    by: str
+    item: str = ""
+    at_most: float = 0.0
+    for_s: float = 0.0
 
 
 class Release(Struct, frozen=True, tag="release"):
@@ -113,7 +132,19 @@ class Clock(Struct, frozen=True, tag="clock"):
 
 
 Do = (
-    Metrics | Feed | Brain | Person | Restart | ByHand | Late | Target | Instances | Release | Clock
+    Metrics
+    | Feed
+    | Brain
+    | Person
+    | Restart
+    | ByHand
+    | Late
+    | Target
+    | Instances
+    | Facts
+    | Order
+    | Release
+    | Clock
 )
 
 
@@ -159,7 +190,8 @@ class Scenario(Struct, frozen=True, kw_only=True):
     stable: Levels = Levels()
     canary: Levels = Levels()
     versions: tuple[Version, ...]
-    instances: dict[str, str] = {}
+    instances: dict[str, str] = {}  # of the old version, and what they say that they run
+    facts: dict[str, str] = {}  # what the target is like besides the share
     when: tuple[Entry, ...]
     nevers: tuple[Never, ...]
     called: bool = False  # people must have been called
