@@ -14,14 +14,18 @@ from pathlib import Path
 
 from hatchway.brains.port import Brain
 from hatchway.brains.rules import RulesBrain
+from hatchway.calendars.keep import Keeper
 from hatchway.conductor.authority import AuthorityFollower
 from hatchway.conductor.conductor import Conductor
 from hatchway.conductor.in_force import InForce
 from hatchway.conductor.jobs import Jobs
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import Live
+from hatchway.conductor.rules_watch import Refused, RulesWatch
 from hatchway.conductor.watch import CanaryWatch
 from hatchway.conductor.weights import Weights
+from hatchway.core.policy import Policy
+from hatchway.core.schedules import Schedules
 from hatchway.edge.desk import Desk
 from hatchway.edge.figures import house
 from hatchway.edge.health import Health
@@ -37,6 +41,7 @@ from hatchway.metrics.open import opened
 from hatchway.runners.process import ProcessRunner
 from hatchway.settings.load import Settings
 from hatchway.settings.manifest import read_manifest
+from hatchway.settings.reload import Refusal, RulesFiles
 from hatchway.targets.governor import GovernorTarget
 
 
@@ -79,6 +84,20 @@ async def backend(
             yield hub
 
 
+class _Files:
+    """The configuration's rules, as the conductor asks for them."""
+
+    def __init__(self, directory: Path, digest: str) -> None:
+        self._files = RulesFiles(directory, digest)
+        self.owner = self._files.owner
+
+    def poll(self) -> tuple[Policy, Schedules] | None:
+        found = self._files.poll()
+        if isinstance(found, Refusal):
+            raise Refused(found.troubles)
+        return (found.policy, found.schedules) if found is not None else None
+
+
 @contextlib.asynccontextmanager
 async def _backend(
     directory: Path, settings: Settings, lost: Callable[[], None], brain: Brain
@@ -116,6 +135,18 @@ async def _backend(
 
         follower = AuthorityFollower(ledger, target, live, services, clock)
         in_force = InForce(settings.policy)
+        rules = RulesWatch(
+            in_force=in_force,
+            schedules=settings.schedules,
+            files=_Files(directory / "config", settings.policy.digest),
+            keeper=lambda schedules: Keeper(
+                schedules, directory / "config", directory / "calendars", fetches=True
+            ),
+            ledger=ledger,
+            live=live,
+            clock=clock,
+        )
+        await rules.begin()
         conductor = Conductor(
             ledger=ledger,
             live=live,
@@ -160,6 +191,7 @@ async def _backend(
                 running.append(tasks.create_task(watch.run(), name=f"watch {service.name}"))
             if checkpoints is not None:
                 running.append(tasks.create_task(checkpoints.run(), name="checkpoints"))
+            running.append(tasks.create_task(rules.run(), name="rules"))
             yield hub
             for task in running:
                 task.cancel()

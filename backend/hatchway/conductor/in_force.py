@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from hatchway.core.oncall import Roster
 from hatchway.core.policy import Policy
 from hatchway.core.windows import Calendar
 
@@ -14,3 +15,4 @@ class InForce:
     def __init__(self, policy: Policy, calendars: Mapping[str, Calendar] | None = None) -> None:
         self.policy = policy
         self.calendars: Mapping[str, Calendar] = calendars or {}
+        self.roster: Roster | None = None  # see core/oncall.py: who is on call at a moment

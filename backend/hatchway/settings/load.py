@@ -12,12 +12,15 @@ import hatchway
 from hatchway.core.manifest import MANIFEST
 from hatchway.core.plan import CanaryStage, Installation, PipelinePlan
 from hatchway.core.policy import Policy
+from hatchway.core.schedules import Schedules
+from hatchway.settings.calendars import FILE as CALENDARS
+from hatchway.settings.calendars import schedules_of
 from hatchway.settings.document import Node, Page, Table, open_page
 from hatchway.settings.errors import ConfigError, Trouble, quoted, unknown
 from hatchway.settings.installation import installation_of
 from hatchway.settings.manifest import manifest_of
 from hatchway.settings.pipeline import pipeline_of
-from hatchway.settings.policy import policy_of
+from hatchway.settings.policy import check_calendars, policy_of
 
 PathLike = str | os.PathLike[str]
 T = TypeVar("T")
@@ -33,6 +36,14 @@ class Settings(Struct, frozen=True):
     pipelines: dict[str, PipelinePlan]
     policy: Policy
     notes: tuple[Trouble, ...] = ()
+    schedules: Schedules = Schedules()
+
+
+class Rules(Struct, frozen=True):
+    """What decides: the policy, and the calendars that it asks."""
+
+    policy: Policy
+    schedules: Schedules
 
 
 def shipped() -> Path:
@@ -60,15 +71,39 @@ def load_policy(path: PathLike) -> Policy:
     return _checked(page, policy_of(page))
 
 
+def load_rules(directory: PathLike) -> Rules:
+    """Read `policy.yaml`, and the `calendars.yaml` beside it if there is one. Raises ConfigError."""
+    rules, pages = _rules(Path(directory))
+    troubles = [trouble for page in pages for trouble in page.troubles]
+    if troubles:
+        raise ConfigError(troubles)
+    return rules
+
+
+def _rules(home: Path, policy: str = "policy.yaml") -> tuple[Rules, list[Page]]:
+    page = open_page(home / policy)
+    pages = [page]
+    found, schedules = policy_of(page), Schedules()
+    if (home / CALENDARS).exists():
+        calendars = open_page(home / CALENDARS)
+        pages.append(calendars)
+        schedules = schedules_of(calendars)
+    if not any(p.troubles for p in pages):
+        check_calendars(page, found, schedules)
+    return Rules(found, schedules), pages
+
+
 def load_all(directory: PathLike) -> Settings:
     """Read a directory with hatchway.yaml, policy.yaml and the services' pipelines.
 
     Raises one ConfigError with everything that is wrong in any of the files or between them.
     """
     home = Path(directory)
-    main, rules = open_page(home / "hatchway.yaml"), open_page(home / "policy.yaml")
-    installation, policy = installation_of(main), policy_of(rules)
-    pages = [main, rules]
+    main = open_page(home / "hatchway.yaml")
+    installation = installation_of(main)
+    rules, rule_pages = _rules(home)
+    policy = rules.policy
+    pages = [main, *rule_pages]
     pipelines: dict[str, PipelinePlan] = {}
     for service in installation.services:
         if not service.pipeline:
@@ -86,7 +121,7 @@ def load_all(directory: PathLike) -> Settings:
     if troubles:
         raise ConfigError(troubles)
     notes = tuple(note for page in pages for note in page.notes)
-    return Settings(installation, pipelines, policy, notes)
+    return Settings(installation, pipelines, policy, notes, rules.schedules)
 
 
 def check_file(path: PathLike) -> tuple[Trouble, ...]:
@@ -99,6 +134,8 @@ def check_file(path: PathLike) -> tuple[Trouble, ...]:
         pipeline_of(page)
     elif "environments" in keys:
         policy_of(page)
+    elif keys & {"windows", "freezes", "oncall"}:
+        schedules_of(page)
     elif keys or not page.troubles:
         installation_of(page)
     page.raise_troubles()

@@ -11,6 +11,7 @@ from hatchway.core.policy import (
     CAPABILITIES,
     RISKS,
     VERDICTS,
+    Approvals,
     AutomaticRollbacksBelow,
     Condition,
     ConfidenceAtLeast,
@@ -18,8 +19,10 @@ from hatchway.core.policy import (
     ControlIs,
     DataAgeBelow,
     EnvironmentPolicy,
+    InWindow,
     Mode,
     Policy,
+    RegressedIn,
     Risk,
     RiskAtMost,
     Rule,
@@ -27,9 +30,12 @@ from hatchway.core.policy import (
     UndoSafe,
     Verdict,
     VerdictIn,
+    WeightAtMost,
     Word,
 )
-from hatchway.settings.document import Node, Page, Table
+from hatchway.core.schedules import Schedules
+from hatchway.core.windows import CalendarKind
+from hatchway.settings.document import Node, Page, Scalar, Table
 from hatchway.settings.errors import quoted, unknown
 from hatchway.settings.fields import Fields, check_name
 from hatchway.settings.words import NotUnderstood
@@ -49,7 +55,13 @@ CONDITIONS: Mapping[str, Callable[[Fields, str], Condition]] = {
     ),
     "undo_safe": lambda f, k: UndoSafe(f.flag(k)),
     "risk_at_most": lambda f, k: RiskAtMost(cast(Risk, f.choice(k, RISKS))),
+    "regressed_in": lambda f, k: RegressedIn(_names(f, k, "[errors, latency]")),
+    "weight_at_most": lambda f, k: WeightAtMost(f.whole(k, low=1, high=100, example=25)),
+    "window": lambda f, k: InWindow(_names(f, k, "office-hours")),
 }
+
+ROLES = ("operator", "approver", "admin")
+"""Roles of which an approval may want one person each."""
 
 NEEDED: Mapping[str, tuple[str, Verdict]] = {
     "promote": ("verdict", "PASS"),
@@ -60,7 +72,7 @@ NEEDED: Mapping[str, tuple[str, Verdict]] = {
 
 def policy_of(page: Page) -> Policy:
     """The policy in a page; mistakes are reported to the page."""
-    fields = Fields(page, page.root, "the policy", ("version", "environments"))
+    fields = Fields(page, page.root, "the policy", ("version", "agent_deploys_to", "environments"))
     version = fields.whole("version", low=1, high=1, example=1)
     environments = {}
     table = fields.table("environments", required=True, example="prod: ...")
@@ -70,11 +82,50 @@ def policy_of(page: Page) -> Policy:
         except NotUnderstood as error:
             page.report(entry.key, f"an environment: {error.what}", error.write)
         environments[name] = _environment(page, entry.value, name)
-    return Policy(version, environments, sha256(page.data).hexdigest())
+    deploys = None
+    if fields.has("agent_deploys_to"):
+        deploys = fields.words("agent_deploys_to", environments, example="[staging]")
+    return Policy(version, environments, sha256(page.data).hexdigest(), deploys)
+
+
+def check_calendars(page: Page, policy: Policy, schedules: Schedules) -> None:
+    """Report every window and freeze that the policy names and calendars.yaml does not."""
+    for name, place in policy.environments.items():
+        at = _below(page.root, "environments", name)
+        _report_unknown(page, _below(at, "freezes"), place.freezes, "freeze", schedules)
+        for capability, rule in place.capabilities.items():
+            when = _below(at, "capabilities", capability, "when", "window")
+            for condition in rule.when:
+                if isinstance(condition, InWindow):
+                    _report_unknown(page, when, condition.names, "window", schedules)
+
+
+def _report_unknown(
+    page: Page,
+    node: Node | None,
+    names: tuple[str, ...],
+    kind: CalendarKind,
+    schedules: Schedules,
+) -> None:
+    known = schedules.names(kind)
+    for name in names:
+        if name in known:
+            continue
+        what, write = unknown(f"calendars.yaml has no {kind}", name, known)
+        page.report(node, what, write or f"{name}: ... under {kind}s: in calendars.yaml")
+
+
+def _below(node: Node | None, *keys: str) -> Node | None:
+    """The value below the keys; None where there is none."""
+    for key in keys:
+        entry = node.entries.get(key) if isinstance(node, Table) else None
+        node = entry.value if entry is not None else None
+    return node
 
 
 def _environment(page: Page, node: Node, name: str) -> EnvironmentPolicy:
-    fields = Fields(page, node, f"the environment {quoted(name)}", ("mode", "capabilities"))
+    keys = ("mode", "capabilities", "freezes", "freeze_override", "approvals")
+    fields = Fields(page, node, f"the environment {quoted(name)}", keys)
     mode = fields.choice("mode", get_args(Mode))
     rules = {}
     table = fields.table("capabilities", required=True, example="promote: {answer: ask}")
@@ -83,11 +134,54 @@ def _environment(page: Page, node: Node, name: str) -> EnvironmentPolicy:
             rules[capability] = _rule(page, entry.value, capability)
         else:
             page.report(entry.key, *unknown("unknown capability", capability, CAPABILITIES))
-    return EnvironmentPolicy(cast(Mode, mode), rules)
+    freezes = _names(fields, "freezes", "[weekend]") if fields.has("freezes") else ()
+    override = fields.whole("freeze_override", 0, low=0, high=10, example=2)
+    if fields.has("freeze_override") and not freezes:
+        what = '"freeze_override" without freezes: there is nothing to go on in spite of'
+        fields.report("freeze_override", what, "freezes: [weekend]")
+    return EnvironmentPolicy(
+        cast(Mode, mode), rules, freezes, override, _by_risk(page, fields, name)
+    )
+
+
+def _by_risk(page: Page, fields: Fields, name: str) -> dict[str, int]:
+    table = fields.table("approvals", example="HIGH: 2")
+    if table is None:
+        return {}
+    risks = Fields(page, table, f"the approvals of {quoted(name)}", RISKS)
+    found = {r: risks.whole(r, low=1, high=10, example=2) for r in RISKS if risks.has(r)}
+    order = [found[r] for r in RISKS if r in found]
+    if order != sorted(order):
+        risks.report(next(iter(found)), "a higher risk takes fewer people", "HIGH: 2, MEDIUM: 1")
+    return found
+
+
+def _names(fields: Fields, key: str, example: str) -> tuple[str, ...]:
+    """One name, or a list of different ones; at least one."""
+    node = fields.value(key)
+    if isinstance(node, Scalar):
+        return (fields.take(key, "", "", example, lambda text, _: check_name(text)),)
+    found = fields.texts(key, example=example, check=check_name)
+    if not found:
+        fields.report(key, f'"{key}" names nothing', f"{key}: {example}")
+    return found
+
+
+def _approvals(page: Page, fields: Fields, what: str) -> Approvals:
+    """How many people, or also which roles: `approvals: 2`, or `{people: 2, roles: [...]}`."""
+    node = fields.value("approvals")
+    if not isinstance(node, Table):
+        return Approvals(fields.whole("approvals", 1, low=1, high=10, example=2))
+    inner = Fields(page, node, f"the approvals of {what}", ("people", "roles"))
+    roles = inner.words("roles", ROLES, example="[operator, approver]")
+    people = inner.whole("people", max(1, len(roles)), low=1, high=10, example=2)
+    if people < len(roles):
+        inner.report("people", f"{len(roles)} roles need as many people", f"people: {len(roles)}")
+    return Approvals(people, roles)
 
 
 def _rule(page: Page, node: Node, capability: str) -> Rule:
-    fields = Fields(page, node, f"the rule for {capability}", ("answer", "when"))
+    fields = Fields(page, node, f"the rule for {capability}", ("answer", "when", "approvals"))
     answer = fields.choice("answer", get_args(Word))
     table = fields.table("when")
     if fields.has("when") and answer in {"ask", "deny"}:
@@ -105,7 +199,9 @@ def _rule(page: Page, node: Node, capability: str) -> Rule:
                 f"{capability} by itself only stands on the verdict {verdict}",
                 f"when: {{{key}: [{verdict}]}}, or answer: ask",
             )
-    return Rule(cast(Word, answer), when)
+    if fields.has("approvals") and (answer == "deny" or capability in ALWAYS_ALLOWED):
+        fields.report("approvals", "nobody is asked about this", "no approvals")
+    return Rule(cast(Word, answer), when, _approvals(page, fields, capability))
 
 
 def _conditions(page: Page, table: Table) -> tuple[Condition, ...]:
