@@ -12,7 +12,7 @@ import resource
 import sys
 import warnings
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from hatchway.calendars.zones import UnknownZone, ends, utc, zone_info
 
 MOST_BYTES = 1_000_000
 MOST_EVENTS = 2_000
+MOST_REPEATING = 200
 MOST_SPANS = 20_000
 CPU_S = 5
 MEMORY = 512 << 20
@@ -37,16 +38,20 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     warnings.simplefilter("ignore")
     zone, kind, since, until = sys.argv[1:5]
-    said: dict[str, Any]
-    try:
-        data = sys.stdin.buffer.read(MOST_BYTES + 1)
-        said = expand(data, zone, kind, float(since), float(until))
-    except NotUnderstood as error:
-        said = {"trouble": str(error)}
-    except (Exception, RecursionError) as error:
-        said = {"trouble": f"it cannot be read: {type(error).__name__}: {error}"[:300]}
-    json.dump(said, sys.stdout)
+    data = sys.stdin.buffer.read(MOST_BYTES + 1)
+    json.dump(said_of(data, zone, kind, float(since), float(until)), sys.stdout)
     return 0
+
+
+def said_of(data: bytes, zone: str, kind: str, since: float, until: float) -> dict[str, Any]:
+    """What `expand` gives, or `trouble`. It raises nothing."""
+    try:
+        return expand(data, zone, kind, since, until)
+    except NotUnderstood as error:
+        said = str(error)
+    except Exception as error:
+        said = f"it cannot be read: {type(error).__name__}: {error}"
+    return {"trouble": "".join(c if c.isprintable() else "?" for c in said[:300])}
 
 
 def expand(data: bytes, zone: str, kind: str, since: float, until: float) -> dict[str, Any]:
@@ -62,6 +67,8 @@ def expand(data: bytes, zone: str, kind: str, since: float, until: float) -> dic
         raise NotUnderstood(str(error)) from None
     calendar = _calendar(data)
     events = [e for e in calendar.walk("VEVENT") if str(e.get("STATUS", "")) != "CANCELLED"]
+    if sum("RRULE" in e or "RDATE" in e for e in events) > MOST_REPEATING:
+        raise NotUnderstood(f"it has more than {MOST_REPEATING} events that repeat")
     for event in events:
         _check(event)
     spans: list[tuple[float, float, str]] = []
@@ -117,6 +124,12 @@ def _check(event: Any) -> None:
                 raise NotUnderstood(f"{name}: the zone {tzid} is not known")
             if not 1970 <= value.year <= 2200:
                 raise NotUnderstood(f"{name}: the year {value.year} is not believed")
+    if "DTEND" in event:
+        start, end = event["DTSTART"].dt, event["DTEND"].dt
+        if isinstance(start, datetime) is not isinstance(end, datetime):
+            raise NotUnderstood(f"{name} begins with a day and ends with a time, or the reverse")
+        if _aware(end, UTC) < _aware(start, UTC):
+            raise NotUnderstood(f"{name} ends before it begins")
     for rule in _properties(event, "RRULE", "EXRULE"):
         _check_rule(name, rule)
 
@@ -156,7 +169,7 @@ def _span(event: Any, home: ZoneInfo, zone: str, kind: str) -> tuple[float, floa
     return begin, at, says
 
 
-def _aware(value: date, home: ZoneInfo) -> datetime:
+def _aware(value: date, home: tzinfo) -> datetime:
     """A whole day begins at midnight; a time without a zone is one of `home`."""
     if not isinstance(value, datetime):
         value = datetime.combine(value, time())
