@@ -32,10 +32,17 @@ def to_roll_back(
 
 
 def for_step(run: Run, step: int, authority: Authority, now: float) -> tuple[ev.By, str] | None:
-    """Who allowed `step`: the first is covered by the release's approval, each other by its own."""
+    """Who allowed `step`: the first is covered by the release's approval, each other by its own.
+
+    To take over is to stop first: what was approved before that waits until it is given back.
+    """
     if step == 0:
         approved = [
-            i for i in run.items.values() if i.type == "approval" and i.status == "accepted"
+            i
+            for i in run.items.values()
+            if i.type == "approval"
+            and i.status == "accepted"
+            and not (authority.mode == "person" and i.closed_at < authority.since)
         ]
         return (ev.By("person", approved[-1].by), "approved the release") if approved else None
     for item in run.items.values():

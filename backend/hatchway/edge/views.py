@@ -237,11 +237,19 @@ def next_words(run: Run, authority: Authority, watched: Watched | None, now: flo
     no = next((i for i in run.items.values() if _stands(i, run, authority)), None)
     if no is not None and no.capability == "promote":
         return f"stays at {run.weight}%: {no.by} said no to going on; take over or roll back"
+    if authority.mode == "person" and run.step < 0 and _approved_before(run, authority):
+        return f"stays at 0%: it was approved before {authority.holder} took over; give back (g)"
     plan = run.canary
     if plan is not None and 0 <= run.step < len(plan.steps):
         return _next_in_step(run, plan, authority, watched, now)
     left = [s.name for s in run.stages if s.status == "pending"]
     return f"then {', '.join(left[:3])}" if left else "the run ends"
+
+
+def _approved_before(run: Run, authority: Authority) -> bool:
+    """Whether the release was approved, and then taken over: it waits until it is given back."""
+    approvals = [i for i in run.items.values() if i.type == "approval" and i.status == "accepted"]
+    return any(i.closed_at < authority.since for i in approvals)
 
 
 def _without_answer(run: Run, item: Item) -> str:
