@@ -6,8 +6,11 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hatchway.core import events as ev
+from hatchway.core.state import State
+from hatchway.edge.waiting import needs_doc
 from hatchway.rehearse import scenario as sc
 
 INJECTED = st.one_of(
@@ -93,3 +96,20 @@ def test_s36_the_way_back_is_worked_out_before_anything_is_offered(rehearsed: An
     assert known.undo.safe == "no"
     assert order.index(known) < order.index(asked)
     assert any("undo: not safe" in line for line in known.attention)
+
+
+def test_s32_one_grave_question_is_before_forty_older_small_ones(rehearsed: Any) -> None:
+    run = rehearsed("zero-2020").run
+    asked = next(i for i in run.items.values() if i.type == "approval")
+
+    def waiting(name: str, risk: str, at: float) -> Any:
+        item = replace(asked, id=f"{name}.item", status="open", asked_at=at)
+        return replace(run, id=name, service=name, risk=risk, items={item.id: item}, outcome=None)
+
+    small = {f"s{n}": waiting(f"s{n}", "LOW", float(n)) for n in range(40)}
+    state = State(runs={**small, "grave": waiting("grave", "HIGH", 100.0)})
+    items = needs_doc(state).items
+    assert len(items) == 41
+    assert items[0].id == "grave.item"
+    assert items[0].risk == "HIGH"
+    assert [i.id for i in items[1:]] == [f"s{n}.item" for n in range(40)], "then the oldest"

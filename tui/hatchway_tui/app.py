@@ -27,7 +27,7 @@ from hatchway_tui.control import Rights
 from hatchway_tui.glass import Glass
 from hatchway_tui.hands import Hands, Leave, Order, Redraw, Send
 from hatchway_tui.link import Address, Answer, Link
-from hatchway_tui.mirror import Event, Heard, Model, fold, items, services
+from hatchway_tui.mirror import Event, Heard, Model, fold, interrupts, items, services
 from hatchway_tui.paint.bottom import button_at
 from hatchway_tui.paint.first import paint
 from hatchway_tui.view import View
@@ -247,8 +247,8 @@ class Dashboard(App[int]):
         self.call_after_refresh(self.draw)
 
     def _ring(self, view: View) -> None:
-        """A bell when control changes hands or something new waits for a person."""
-        waiting = frozenset(item.id for item in items(view.model))
+        """A bell when control changes hands, or something new waits that is not of LOW risk."""
+        waiting = frozenset(item.id for item in items(view.model) if interrupts(item))
         alarm = (view.control.mode, view.control.holder, waiting)
         before, self._alarm = self._alarm, alarm
         if not before or view.model.rev < 0 or not self._bell or alarm == before:

@@ -65,7 +65,7 @@ class Armed(Struct, frozen=True):
 class Entry(Struct, frozen=True):
     """A reason that is being typed."""
 
-    kind: Literal["release", "reject"]
+    kind: Literal["release", "accept", "reject"]
     text: str = ""
     item: str = ""
 
@@ -303,9 +303,14 @@ def _answer(
         return _say(hands, f"not done: {why}", "warn", at), []
     if at - hands.focus_at < LOOK_FIRST:
         return _say(hands, f"{item.title} was marked just now: look, then press again", "warn", at), []  # fmt: skip
-    if kind == "reject":
-        return replace(hands, entry=Entry("reject", item=item.id), notice=None), []
+    if kind == "reject" or grave(item):
+        return replace(hands, entry=Entry(kind, item=item.id), notice=None), []
     return replace(hands, notice=None), [_answer_to(model, "accept", item, "")]
+
+
+def grave(item: ItemDoc) -> bool:
+    """Whether a yes has a way of its own: it asks why. What goes back is never slowed down."""
+    return item.risk == "HIGH" and item.capability != "rollback"
 
 
 def _answer_to(model: Model, kind: Literal["accept", "reject"], item: ItemDoc, reason: str) -> Send:
@@ -348,7 +353,10 @@ def _submit(hands: Hands, model: Model, entry: Entry, at: float) -> Pressed:
         if item is None:
             hands = replace(hands, entry=None)
             return _say(hands, "that item is gone: nothing was sent", "warn", at), []
-        send = _answer_to(model, "reject", item, reason)
+        if entry.kind == "accept" and not reason:
+            text = "a yes to HIGH risk needs a reason: the next person reads it"
+            return _say(hands, text, "warn", at), []
+        send = _answer_to(model, entry.kind, item, reason)
     return replace(hands, entry=None, notice=None), [send]
 
 

@@ -24,7 +24,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("rollback", ("r",), "roll back", "Pause and show what a roll back would do. Nothing is rolled back yet.", "guarded"),
     Action("fire", ("f",), "fire", "After r, within 10 s: roll back. Any other key disarms.", "guarded"),
     Action("release", ("g",), "give back", "Give control back to the agent; asks for a reason.", "guarded", True),
-    Action("accept", ("a",), "accept", "Say yes to the marked item, once it has been marked for 1 s.", "guarded", True),
+    Action("accept", ("a",), "accept", "Say yes to the marked item, once it has been marked for 1 s. A yes to HIGH risk asks why.", "guarded", True),
     Action("reject", ("x",), "reject", "Say no to the marked item; asks for a reason (may be empty).", "guarded", True),
     Action("next", ("down", "tab", "j"), "next item", "Mark the next item that needs you; in a page, scroll down.", "free"),
     Action("previous", ("up", "shift+tab", "k"), "previous item", "Mark the previous item; in a page, scroll up.", "free"),

@@ -290,3 +290,8 @@ def run_of(model: Model, service: str) -> RunDoc | None:
 def items(model: Model) -> tuple[ItemDoc, ...]:
     """What waits for a person, most urgent first."""
     return model.needs.items
+
+
+def interrupts(item: ItemDoc) -> bool:
+    """Whether a new item rings: what is of LOW risk is found by whoever looks, and waits."""
+    return item.risk != "LOW" or item.capability == "rollback"

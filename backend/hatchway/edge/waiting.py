@@ -8,7 +8,7 @@ from hatchway.edge.standing import residue_items
 
 
 def needs_doc(state: State) -> p.NeedsDoc:
-    """Open items: rollbacks first, then the oldest."""
+    """Open items: rollbacks first, then what is of HIGH risk, then the oldest."""
     items = [
         (run, item)
         for run in state.runs.values()
@@ -16,9 +16,14 @@ def needs_doc(state: State) -> p.NeedsDoc:
         for item in run.items.values()
         if item.status == "open"
     ]
-    items.sort(key=lambda pair: (pair[1].capability != "rollback", pair[1].asked_at))
+    items.sort(key=_urgent_first)
     asked = tuple(_item(run, item) for run, item in items)
     return p.NeedsDoc((*asked, *residue_items(state)))
+
+
+def _urgent_first(pair: tuple[Run, Item]) -> tuple[bool, bool, float]:
+    run, item = pair
+    return item.capability != "rollback", run.risk != "HIGH", item.asked_at
 
 
 def _item(run: Run, item: Item) -> p.ItemDoc:

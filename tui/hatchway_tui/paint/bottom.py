@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hatchway.edge.protocol import ItemDoc
 from hatchway_tui import safe_text
 from hatchway_tui.control import direct, live, who, why_not
-from hatchway_tui.hands import FIRE_UNTIL, Order
+from hatchway_tui.hands import FIRE_UNTIL, Order, grave
 from hatchway_tui.keys import ACTIONS, shown
 from hatchway_tui.mirror import items
 from hatchway_tui.paint import words
@@ -63,6 +63,8 @@ def _card(
         left = item.expires_at - view.now
         when = f"ends {words.minute(item.expires_at)}" if left > 0 else "EXPIRED"
         end = canvas.right(end, y, Piece(when, "dim" if left > 300 else "warn")) - 2
+    if grave(item):  # another shape, not only another colour
+        canvas.put(1, y, "!", "bad")
     x = canvas.say(2, y, Piece(item.title, "hi" if marked else "txt", True), end=end) + 2
     extra: list[Piece] = []
     if item.risk:
@@ -310,13 +312,23 @@ def _fitting(sub: str, cells: int) -> str:
     return "" if sub in {"one key", "then f"} else safe_text.fit(sub, cells)
 
 
+def _place(view: View) -> str:
+    """The environment, in capitals, as in every place where something is confirmed."""
+    system = view.model.system
+    return (system.environment.upper() if system else "") or "an unknown environment"
+
+
 def hints(view: View, width: int) -> Canvas:
     """The last row: what is being typed, else what has to be said, else the keys."""
     entry, notice = view.hands.entry, view.hands.notice
     canvas = Canvas(width, 1, "panel" if entry or notice else "bg")
     pad = 1 if width >= 100 else 0
     if entry is not None:
-        ask = "give back, why?" if entry.kind == "release" else "reject, why?"
+        ask = {
+            "release": "give back, why?",
+            "accept": f"HIGH risk in {_place(view)}: yes, why?",
+            "reject": "reject, why?",
+        }[entry.kind]
         keys = "Enter sends  Esc leaves" if not notice else notice.text
         end = canvas.right(width - pad, 0, Piece(keys, "warn" if notice else "dim")) - 1
         x = canvas.say(pad, 0, Piece(f"{ask} ", "acc", True), end=end)
