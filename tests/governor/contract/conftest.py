@@ -95,6 +95,7 @@ class Tap:
         self.real = real
         self.hang = False
         self.deaf = False
+        self.busy = False  # with a change
         self.slow = threading.Event()
         self.slow.set()
         self.sets: list[str] = []
@@ -122,11 +123,11 @@ class Tap:
         line = link.makefile("r").readline()
         if line.startswith("set server"):
             self.sets.append(line.split()[2].removeprefix("be/") + "=" + line.split()[4])
+            self.busy = True
             self.slow.wait(30)
-            if self.deaf:
-                link.sendall(b"\n")
-                return
-        link.sendall(ask(self.real, line).encode())
+        answer = "\n" if self.busy and self.deaf else ask(self.real, line)
+        self.busy = False
+        link.sendall(answer.encode())
 
     def close(self) -> None:
         self.slow.set()
@@ -231,6 +232,9 @@ class Steered:
         """A change that was begun does not end."""
         (self.tap.slow.clear if on else self.tap.slow.set)()
 
+    def settled(self) -> bool:
+        return not self.tap.busy
+
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
@@ -304,6 +308,9 @@ class Commanded:
 
     def slow(self, on: bool) -> None:
         self._flag("slow", on)
+
+    def settled(self) -> bool:
+        return True  # what was begun was ended with the stop
 
     def close(self) -> None:
         pass

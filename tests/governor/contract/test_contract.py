@@ -112,8 +112,9 @@ def test_e4_a_stop_fences_a_change_under_way_and_nothing_of_it_is_begun_afterwar
     begun = [change for change in plant.changes() if "50" in change]
     assert client.receive()["code"] == "fenced"
     plant.slow(False)
-    wait_for(lambda: plant.share() == 5)
-    wait_for(lambda: steering.status()["observed"]["at"] > time.time() - 0.5)
+    wait_for(plant.settled)  # what lay in its buffers happens now
+    at = time.time()
+    wait_for(lambda: plant.share() == 5 and steering.status()["observed"]["at"] > at)
     stays(lambda: plant.share() == 5)
     assert [change for change in plant.changes() if "50" in change] == begun
     assert steering.status()["desired"] == {"canary": 5}
