@@ -46,7 +46,8 @@ def after(state: Authority, *requests: Request) -> Authority:
 
 # --- properties ---------------------------------------------------------------------------------
 
-OPS = st.sampled_from(["pause", "takeover", "rollback", "release"])
+OPS = st.sampled_from(["pause", "takeover", "rollback", "release", "stop_all", "readmit"])
+GIVES_BACK = ("release", "readmit")
 NAMES = st.sampled_from(["ana", "luis"])
 SHARES = st.integers(0, 100)
 STEPS = st.one_of(
@@ -97,12 +98,17 @@ def test_no_history_breaks_the_rules(history: list[Any]) -> None:
         assert (new.epoch > state.epoch) == bool(lines), "every change of authority has one line"
         assert not changed_hands or lines
         assert all(line["epoch"] == new.epoch and line["seq"] == seq for line in lines)
-        if isinstance(request, Stop) and request.op != "release":
+        if isinstance(request, Stop) and request.op not in GIVES_BACK:
             assert answer["ok"], "stops are never refused"
         if new.mode == "agent" and state.mode != "agent":
             assert isinstance(request, Stop)
             assert request.op == "release"
             assert request.reason
+        if state.barred is not None and new.barred is None:
+            assert isinstance(request, Stop)
+            assert (request.op, bool(request.reason)) == ("readmit", True)
+        if isinstance(request, Apply) and request.kind == "agent" and state.barred is not None:
+            assert new is state, "no agent writes after STOP ALL"
         if state.desired is not None and not isinstance(request, Apply):
             highest = max(state.desired, state.confirmed or 0)
             assert (new.desired or 0) <= highest, "only an apply raises"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     # none: it is reported; apply: driven down until seen once, a stop cancels it;
     # until_seen: driven down until seen once, nothing cancels it; latched: for as long as it lasts.
     Ceiling = Literal["none", "apply", "until_seen", "latched"]
-    Verb = Literal["pause", "takeover", "rollback", "release"]
+    Verb = Literal["pause", "takeover", "rollback", "stop_all", "release", "readmit"]
     Doc = dict[str, Any]
 
 REMEMBERED = 128
@@ -71,13 +71,17 @@ class Authority(Value):
     keys: tuple[Key, ...] = ()
     stops: tuple[Stopped, ...] = ()
     agent_may_write: bool = True
+    barred: Doc | None = None  # STOP ALL: by whom, when and why the agents may do nothing
 
 
 # --- requests -----------------------------------------------------------------------------------
 
 
 class Stop(Value):
-    """Pause, takeover, rollback or release. `by` is who it is for, `uid` who was at the socket."""
+    """A change of authority. `by` is who it is for, `uid` who was at the socket.
+
+    stop_all is a pause that also bars the agents, of every service; readmit lets them in again.
+    """
 
     op: Verb
     id: str
@@ -111,9 +115,13 @@ class Lease(Value):
 
 
 class Lapse(Value):
-    """The backend has not renewed its lease for `after_s` seconds."""
+    """The backend has not renewed its lease for `after_s` seconds.
+
+    `goes_back`: for so long that a share of the traffic is not left where it is.
+    """
 
     after_s: float
+    goes_back: bool = False
 
 
 class Observed(Value):
@@ -190,9 +198,12 @@ def _stop(state: Authority, stop: Stop, now: float, seq: int) -> Decision:
         if known.op == stop.op and known.id == stop.id:
             again = stop.op == "rollback" and state.ceiling == "latched" and state.desired == 0
             return state, {**known.answer, "replayed": True}, (Drive(),) if again else ()
-    if stop.op == "release":
-        if state.mode == "agent":
+    if stop.op in ("release", "readmit"):
+        if stop.op == "release" and state.mode == "agent":
             return state, _nothing_to_release(state), ()
+        if stop.op == "readmit" and state.barred is None:
+            why = f"The agents of {state.service} are not stopped (epoch {state.epoch})."
+            return state, refuse("nothing_to_release", why, "Nothing is needed."), ()
         if not stop.reason.strip():
             why = "Control was not given back: a reason is needed, it goes into the audit log."
             return state, refuse("reason_needed", why, "Say why it is safe, with --reason."), ()
@@ -208,6 +219,7 @@ def _stop(state: Authority, stop: Stop, now: float, seq: int) -> Decision:
         "mode": new.mode,
         "holder": new.holder,
         "desired": desired,
+        "barred": new.barred is not None,
     }
     entry = {
         **common,
@@ -226,14 +238,18 @@ def _stop(state: Authority, stop: Stop, now: float, seq: int) -> Decision:
 
 def _after(state: Authority, stop: Stop, now: float) -> Authority:
     """The state after a change of authority."""
+    if stop.op == "readmit":
+        return replace(state, epoch=state.epoch + 1, barred=None)
     new = replace(state, epoch=state.epoch + 1, since=now, reason=stop.reason, holder=stop.by)
     if stop.op == "rollback":
         return replace(new, mode="paused", desired=0, ceiling="latched")
     undone = unresolved(state) and state.ceiling in ("none", "apply")
     if undone:
         new = replace(new, desired=state.confirmed)
-    if stop.op == "pause":
+    if stop.op in ("pause", "stop_all"):
         ceiling: Ceiling = "latched" if undone else state.ceiling
+        if stop.op == "stop_all":
+            new = replace(new, barred={"by": stop.by, "at": now, "reason": stop.reason})
         return replace(new, mode="paused", ceiling=ceiling)
     # From here on hands may move the target: hold the ceiling only until it was seen. One that
     # stands may not have been seen yet, also when the share that it goes back to was once confirmed.
@@ -262,9 +278,22 @@ def _said(old: Authority, new: Authority, stop: Stop) -> str:
             idle = old.desired == 0 and old.confirmed == 0
             words = f"ROLLED BACK by {stop.by} and paused: the canary shall get 0 %."
             words += " It had no traffic before." if idle else ""
+        case "stop_all":
+            words = f"STOPPED by {stop.by}: {new.service} is paused, the canary stays at {share}."
+            words += " Agents may do nothing."
         case "release":
             words = f"GIVEN BACK to the agent by {stop.by}: the canary is at {share}."
+            if new.barred is not None:
+                words += f" Agents stay out since STOP ALL by {new.barred['by']}."
+        case "readmit":
+            words = f"AGENTS let in again by {stop.by}: {new.service} is {_held(new)}."
     return f"{words}{undone} Epoch {new.epoch}."
+
+
+def _held(state: Authority) -> str:
+    if state.mode == "agent":
+        return "with the agent"
+    return f"{'paused by' if state.mode == 'paused' else 'with'} {state.holder} as before"
 
 
 def _nothing_to_release(state: Authority) -> Doc:
@@ -273,15 +302,18 @@ def _nothing_to_release(state: Authority) -> Doc:
 
 
 def _lapse(state: Authority, lapse: Lapse, now: float, seq: int) -> Decision:
-    if state.mode != "agent" or not state.leased:
+    if not state.leased:
         return state, {"ok": True}, ()
-    stop = Stop(
-        op="pause",
-        id=f"{DEAD_MAN}-{state.service}-{state.epoch}",
-        by=DEAD_MAN,
-        reason=f"the backend has been silent for {lapse.after_s:.0f} s",
-    )
-    return _stop(state, stop, now, seq)
+    silent = f"the backend has been silent for {lapse.after_s:.0f} s"
+    if state.mode == "agent":
+        id = f"{DEAD_MAN}-{state.service}-{state.epoch}"
+        return _stop(state, Stop("pause", id, by=DEAD_MAN, reason=silent), now, seq)
+    # Where a person holds the share or drives, silence of the backend moves nothing.
+    partial = state.desired is not None and 0 < state.desired < 100
+    if lapse.goes_back and partial and (state.mode, state.holder) == ("paused", DEAD_MAN):
+        id = f"{DEAD_MAN}-back-{state.service}-{state.epoch}"
+        return _stop(state, Stop("rollback", id, by=DEAD_MAN, reason=silent), now, seq)
+    return state, {"ok": True}, ()
 
 
 def _arm(state: Authority, arm: Arm) -> Decision:
@@ -328,6 +360,9 @@ def _no(state: Authority, ask: Apply) -> Doc | None:
     if ask.kind == "agent" and not state.agent_may_write:
         why = f"The agent only recommends for {state.service}; it has no write path."
         return refuse("agent_may_not_write", why, "A person accepts the recommendation.")
+    if ask.kind == "agent" and state.barred is not None:
+        why = f"STOP ALL by {state.barred['by']}: no agent may do anything."
+        return refuse("agents_stopped", why, "A person says: hatchway resume --agents --reason ...")
     if ask.epoch != state.epoch:
         why = f"Epoch {ask.epoch} is over, {state.service} is at epoch {state.epoch}; nothing was changed."
         return refuse("fenced", why, "Read the status and decide again.")

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 ROLLBACK_ANSWER_S = 0.4
 """A rollback is answered after this time at the latest, done or not; it goes on by itself."""
 SPOOL_BYTES = 48_000
+GAP_S = 2.0
+"""The loop goes round every 0.1 s; after a gap like this the process itself stood still."""
 
 
 def opened(settings: TargetSettings) -> Target:
@@ -54,6 +56,8 @@ class Keeper:
         self._ledger = ledger
         self._leased_at = time.monotonic()
         self._lease_seen = False
+        self._lapse_rollback_s = settings.lapse_rollback_s
+        self._worked_at = self._awake_since = self._leased_at
         self._serial = 0
         self._reports: deque[tuple[str, Report]] = deque()
         self._services: dict[str, Service] = {}
@@ -82,6 +86,8 @@ class Keeper:
                 reply(self._ledger.spooled(name, request.after, SPOOL_BYTES))
             case au.Lease():
                 self._lease(name, reply)
+            case au.Stop() if request.op in requests.OF_ALL:
+                reply(self._for_all(request))
             case au.Stop():
                 self._stop(name, request, reply)
             case au.Apply():
@@ -102,14 +108,50 @@ class Keeper:
             for waiting in [w for w in service.waiting if w.until and w.until <= now]:
                 service.waiting.remove(waiting)
                 waiting.reply(self._rollback_answer(name, waiting.answer))
-        silent = now - self._leased_at
-        if silent > self._lease_s:
-            for name in self._services:
-                if self._ledger.states[name].mode == "agent":
-                    answer, effects = self._decide(name, au.Lapse(silent))
-                    if effects:
-                        self._fence_out(name, answer)
+        self._look_for_lapse(now)
         self._ledger.retry()
+
+    def _look_for_lapse(self, now: float) -> None:
+        """The dead-man: the backend is silent. `now` is monotonic."""
+        if now - self._worked_at > GAP_S:
+            self._awake_since = now  # this process stood still: it has not heard the backend either
+        self._worked_at = now
+        silent = now - self._leased_at
+        if silent <= self._lease_s:
+            return
+        back_s = self._lapse_rollback_s
+        awake = now - self._awake_since > self._lease_s
+        lapse = au.Lapse(silent, goes_back=0 < back_s < silent and awake)
+        for name in self._services:
+            # Most rounds find that there is nothing to do any more: they must not cost a decision.
+            if lapse.goes_back or self._ledger.states[name].mode == "agent":
+                answer, effects = self._decide(name, lapse)
+                if effects:
+                    self._fence_out(name, answer)
+
+    def _for_all(self, stop: au.Stop) -> Doc:
+        """STOP ALL, or letting the agents in again: one durable change of every service."""
+        now, seq = time.time(), self._ledger.next_seq
+        states: list[au.Authority] = []
+        lines: list[Doc] = []
+        answers: list[Doc] = []
+        for name in self._services:
+            new, answer, effects = au.decide(self._ledger.states[name], stop, now, seq + len(lines))
+            lines += [e.entry for e in effects if isinstance(e, au.Spool)]
+            if any(isinstance(e, au.Save) for e in effects):
+                states.append(new)
+            answers.append(answer)
+        done = [answer for answer in answers if answer["ok"]]
+        if not done:
+            return answers[0]
+        trouble = self._ledger.commit_all(tuple(states), lines) if states else ""
+        for state in states:
+            self._fence_out(state.service, done[0])
+        said = " ".join(answer["said"] for answer in done)
+        if trouble:
+            said = f"{said} Not durable: {trouble}."
+        answer = {**done[-1], "said": said, "services": list(self._services)}
+        return {**answer, "durable": False} if trouble else answer
 
     def _stop(self, name: str, stop: au.Stop, reply: Reply) -> None:
         answer, effects = self._decide(name, stop)
@@ -276,6 +318,8 @@ class Keeper:
             "capsule": state.capsule,
             "lease_age_s": round(age, 3) if self._lease_seen else None,
             "lease_s": self._lease_s,
+            "lapse_rollback_s": self._lapse_rollback_s or None,
+            "stop_all": state.barred,
             "spool_seq": self._ledger.durable_spool(name),
             "agent_may_write": state.agent_may_write,
             "agent_writes": state.agent_writes,

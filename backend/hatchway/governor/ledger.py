@@ -60,7 +60,7 @@ class Ledger:
         """A service of the configuration: its saved state, or a new one."""
         state = self.states.get(name)
         if state is None:
-            state = Authority(name, since=time.time())
+            state = self._new(name)
         if state.ceiling == "none" and state.mode != "person":
             # While this process was dead the target may have got more than is desired.
             state = replace(state, ceiling="apply")
@@ -71,9 +71,22 @@ class Ledger:
             new, _, effects = decide(self.states[name], stop, time.time(), self.next_seq)
             self.commit(new, [e.entry for e in effects if isinstance(e, Spool)])
 
+    def _new(self, name: str) -> Authority:
+        """A service that was never seen. STOP ALL is for it too."""
+        state = Authority(name, since=time.time())
+        barred = next((s.barred for s in self.states.values() if s.barred is not None), None)
+        if barred is None:
+            return state
+        paused = replace(state, mode="paused", holder=barred["by"], reason=barred["reason"])
+        return replace(paused, barred=barred)
+
     def commit(self, new: Authority, lines: list[Doc]) -> str:
         """Keep a new state and its spool lines. Returns "" when durable, else why not."""
-        self.states[new.service] = new
+        return self.commit_all((new,), lines)
+
+    def commit_all(self, new: tuple[Authority, ...], lines: list[Doc]) -> str:
+        """Keep several new states and their spool lines as one change, as `commit` does."""
+        self.states.update((state.service, state) for state in new)
         self._outbox.extend(lines)
         self.next_seq += len(lines)
         self._dirty = True
@@ -137,6 +150,7 @@ class Ledger:
         if not name or int(entry.get("epoch", 0)) <= state.epoch:
             return
         rolled_back = entry.get("op") == "rollback"
+        barred = {key: entry.get(key, "") for key in ("by", "at", "reason")}
         self.states[name] = replace(
             state,
             stops=(*state.stops, _answered(entry))[-REMEMBERED:],
@@ -148,6 +162,7 @@ class Ledger:
             reason=entry["reason"],
             desired=entry["desired"].get("canary", state.desired),
             ceiling="latched" if rolled_back else state.ceiling,
+            barred=(state.barred or barred) if entry.get("barred") else None,
         )
 
     def _doc(self) -> Doc:

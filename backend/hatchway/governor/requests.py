@@ -22,7 +22,9 @@ LONGEST_KEY = 200
 LONGEST_REASON = 500
 LARGEST_CAPSULE = 8_000
 
-STOPS = ("pause", "takeover", "rollback")
+STOPS = ("pause", "takeover", "rollback", "stop_all")
+OF_ALL = ("stop_all", "readmit")
+"""Of every service, whichever is named."""
 
 
 class Peer(Value):
@@ -78,13 +80,15 @@ def read(doc: Any, peer: Peer, services: tuple[str, ...]) -> tuple[str, Asked]:
         name = _service(doc, services) if doc.get("service") or len(services) == 1 else ""
         return name, Status() if op == "status" else Lease()
     if op in STOPS:
-        return _service(doc, services), _stop(doc, peer)
-    if op not in ("arm", "apply", "release"):
-        known = "status, lease, arm, apply, pause, takeover, rollback, release, spool"
+        return "" if op in OF_ALL else _service(doc, services), _stop(doc, peer)
+    if op not in ("arm", "apply", "release", "readmit"):
+        known = "status, lease, arm, apply, pause, takeover, rollback, stop_all, release, readmit, spool"
         raise BadRequest(f"There is no op {_short(op)}.", f"Known: {known}.")
     if not peer.trusted:
         why = f"{peer.login} may stop, but not {op}."
         raise BadRequest(why, "Ask the backend; rights are checked there.", "not_allowed")
+    if op == "readmit":
+        return "", _stop(doc, peer)
     name = _service(doc, services)
     if op == "release":
         return name, _stop(doc, peer)

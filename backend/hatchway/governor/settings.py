@@ -24,10 +24,14 @@ class ServiceSettings(Value):
 
 
 class Settings(Value):
-    """All of it. `lease_s`: this long without a sign of the backend, and the agent is paused."""
+    """All of it. `lease_s`: this long without a sign of the backend, and the agent is paused.
+
+    `lapse_rollback_s`: so long, and what it had given a share of the traffic is taken back. 0: never.
+    """
 
     services: tuple[ServiceSettings, ...]
     lease_s: float = 15.0
+    lapse_rollback_s: float = 0.0
 
 
 def read_settings(directory: str) -> Settings:
@@ -49,14 +53,23 @@ def read_settings(directory: str) -> Settings:
 
 
 def _settings(doc: Any, directory: str) -> Settings:
-    known(doc, "the file", {"services", "lease_s"})
+    known(doc, "the file", {"services", "lease_s", "lapse_rollback_s"})
     services = doc.get("services")
     if not isinstance(services, dict) or not services:
         raise BadSettings('"services" must name at least one service, e.g. {"shop": {...}}.')
     lease_s = doc.get("lease_s", 15.0)
     if isinstance(lease_s, bool) or not isinstance(lease_s, int | float) or not lease_s > 0:
         raise BadSettings('"lease_s" must be a number of seconds above 0, e.g. 15.')
-    return Settings(tuple(_service(n, s, directory) for n, s in services.items()), float(lease_s))
+    back_s = doc.get("lapse_rollback_s", 0)
+    if isinstance(back_s, bool) or not isinstance(back_s, int | float) or back_s < 0:
+        raise BadSettings('"lapse_rollback_s" must be a number of seconds, e.g. 120; 0 is never.')
+    if 0 < back_s <= lease_s:
+        raise BadSettings(
+            f'"lapse_rollback_s" is {back_s:g} and "lease_s" {lease_s:g}: first the agent is paused, '
+            f"then its share is taken back. Write {4 * lease_s:g}, say."
+        )
+    found = tuple(_service(n, s, directory) for n, s in services.items())
+    return Settings(found, float(lease_s), float(back_s))
 
 
 def _service(name: str, doc: Any, directory: str) -> ServiceSettings:
