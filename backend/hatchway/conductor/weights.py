@@ -15,7 +15,7 @@ from hatchway.core.permission import FRESH_YES_S, recent
 from hatchway.core.state import Effect, Run, State
 from hatchway.targets.port import NotApplied, Observed, Target
 
-REFUSALS = frozenset({"fenced", "held", "no_capsule", "agent_may_not_write"})
+REFUSALS = frozenset({"fenced", "held", "no_capsule", "agent_may_not_write", "agents_stopped"})
 DRAIN_S = 10.0
 POLL_S = 0.1
 PAUSE_S = 1.0  # between two looks at a target that is not where it should be
