@@ -170,7 +170,14 @@ async def _backend(
             clock=clock,
         )
         async with (
-            serve(directory, installation, hub=hub, door=desk, health=health),
+            serve(
+                directory,
+                installation,
+                hub=hub,
+                door=desk,
+                health=health,
+                agents_stopped=follower.agents_stopped,
+            ),
             asyncio.TaskGroup() as tasks,
         ):
             running = [

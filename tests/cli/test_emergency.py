@@ -568,3 +568,46 @@ def test_the_runtime_directory_comes_first(monkeypatch: pytest.MonkeyPatch) -> N
     ]
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     assert where.demo_pointers() == [f"/tmp/hatchway-{os.getuid()}/demos"]
+
+
+# --- STOP ALL -----------------------------------------------------------------------------------
+
+
+def test_stopall_works_with_the_backend_dead_and_the_database_deleted(place: Installation) -> None:
+    place.governor()
+    done = place.run("stopall", "--reason", "agents went mad")
+    assert done.returncode == 0, done.stderr
+    assert "shop is paused, the canary stays at 25 %. Agents may do nothing." in done.stdout
+    assert "direct" in done.stdout
+    (line,) = place.spool()
+    assert (line["op"], line["by"], line["direct"]) == ("stop_all", ME, True)
+    assert place.weights == {"stable": 75, "canary": 25}
+    status = place.run("status")
+    assert "shop: no agent may do anything, STOP ALL by" in status.stdout
+
+
+def test_stopall_goes_through_a_living_backend(place: Installation) -> None:
+    place.backend(lambda _: {"ok": True, "seq": 7, "said": "STOPPED"})
+    done = place.run("stopall", "--json")
+    assert (done.returncode, json.loads(done.stdout)["via"]) == (0, "backend")
+    assert place.asked[0]["op"] == "stop_all"
+
+
+def test_agents_are_let_in_through_the_backend_only_and_with_a_reason(place: Installation) -> None:
+    assert place.run("resume", "--agents").returncode == 2
+    silent = place.run("resume", "--agents", "--reason", "new brain")
+    assert silent.returncode == 1
+    assert "Nothing was given back" in silent.stderr
+    place.backend(lambda _: {"ok": True, "seq": 8, "said": "AGENTS let in again"})
+    assert place.run("resume", "--agents", "--reason", "new brain").returncode == 0
+    assert (place.asked[0]["op"], place.asked[0]["service"]) == ("readmit", "")
+
+
+@pytest.mark.parametrize(
+    "words", [("stopall", "shop"), ("resume", "shop", "--agents", "--reason", "x"),
+              ("pause", "--agents")]
+)  # fmt: skip
+def test_what_stopall_does_not_take_is_said(place: Installation, words: tuple[str, ...]) -> None:
+    done = place.run(*words)
+    assert done.returncode == 2
+    assert "usage:" in done.stderr

@@ -56,7 +56,7 @@ from hatchway.governor import authority as au
 from hatchway.journal.memory import MemoryJournal, MemoryStore
 from hatchway.runners.port import JobResult, JobSpec, RunnerError
 from hatchway.settings.manifest import read_manifest
-from hatchway.targets.governor import spool_line
+from hatchway.targets.governor import spool_line, stop_all_said
 from hatchway.targets.port import Declined, NotApplied, Observed, Standing, TargetError
 
 DEADLINE_S = 20.0
@@ -146,6 +146,7 @@ class Governor:
             drift="",
             agent_writes=state.agent_writes,
             person_writes=state.person_writes,
+            stop_all=stop_all_said(state.barred),
         )
 
     async def renew_lease(self) -> None:
@@ -181,9 +182,10 @@ class Governor:
     async def stop(self, service: str, op: str, *, id: str, by: str, reason: str) -> str:
         await asyncio.sleep(0)
         self._answer()
-        answer = self._decide(service, au.Stop(op=op, id=id, by=by, reason=reason))
-        if not answer["ok"]:
-            raise Declined(answer["code"], answer["why"], answer.get("todo", ""))
+        for name in (service,) if service else tuple(self.state):
+            answer = self._decide(name, au.Stop(op=op, id=id, by=by, reason=reason))
+            if not answer["ok"]:
+                raise Declined(answer["code"], answer["why"], answer.get("todo", ""))
         return str(answer["said"])
 
     async def spool(self, service: str, after: int) -> tuple[ev.AuthorityChanged, ...]:

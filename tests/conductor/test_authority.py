@@ -225,3 +225,38 @@ async def test_a_stop_between_two_answers_of_the_governor_is_not_taken_back(hous
     await house.still(0.1)
     assert house.ledger.state.authority_of("shop").mode == "person"
     assert len([e for e in house.of(ev.AuthorityChanged) if e.op == "adopted"]) == 1  # at first
+
+
+async def test_stop_all_is_journaled_for_every_service_and_fences_the_agent(house: Any) -> None:
+    await house.to_canary()
+    said = await house.ask("stop_all", id="all", reason="agents went mad")
+    assert "shop is paused" in said.said
+    assert changes(house) == [("stop_all", "ana")]
+    assert house.ledger.state.authority_of("shop").agents_stopped
+    assert house.follower.agents_stopped() == "STOP ALL by ana: agents went mad"
+    again = await house.ask("stop_all", id="all")
+    assert again.said.startswith("STOP ALL by ana")
+    assert len(changes(house)) == 1
+
+
+async def test_only_an_explicit_yes_lets_the_agents_in_again(house: Any) -> None:
+    await house.to_canary()
+    await house.ask("stop_all")
+    assert (await house.ask("readmit", reason="")).code == "reason_needed"
+    await house.ask("release", reason="calm")
+    assert house.ledger.state.authority_of("shop").mode == "agent"
+    assert house.follower.agents_stopped()
+    await house.again()
+    await house.until(house.follower.agents_stopped, "also after a restart")
+    await house.ask("readmit", reason="another brain")
+    assert house.follower.agents_stopped() == ""
+    assert not house.ledger.state.authority_of("shop").agents_stopped
+
+
+async def test_a_governor_that_lost_stop_all_is_told_again(house: Any) -> None:
+    await house.to_canary()
+    await house.ask("stop_all")
+    await house.ask("release", reason="people drive on")
+    house.governor.forget("shop")
+    await house.until(lambda: house.governor.state["shop"].barred, "it stands again")
+    assert house.governor.state["shop"].mode == "paused"

@@ -17,9 +17,9 @@ TABLE = {
     "viewer": set(),
     "auditor": {"review"},
     "agent": {"propose"},
-    "operator": STOPS | TELLS | {"release", "start", "drill", "review"},
+    "operator": STOPS | TELLS | {"release", "readmit", "start", "drill", "review"},
     "approver": STOPS | TELLS | {"approve", "lift", "close", "review"},
-    "admin": STOPS | {"release", "configure", "drill", "review"},
+    "admin": STOPS | {"release", "readmit", "configure", "drill", "review"},
 }
 
 

@@ -158,3 +158,55 @@ async def test_closing_frees_the_port(open_edge: Any, tokens: Path) -> None:
         await asyncio.open_connection(address, port)
     async with open_edge(listen=f"127.0.0.1:{port}", token_file="tokens") as edge:
         assert edge.listening.tcp == (address, port)
+
+
+@pytest.fixture
+def agents_token(tokens: Path) -> dict[str, str]:
+    with tokens.open("a") as file:
+        file.write(f"bot {hashlib.sha256(b'r0bot').hexdigest()} agent,operator\n")
+    return {"Authorization": "Bearer r0bot"}
+
+
+async def drain(socket: Any) -> None:
+    while True:
+        await socket.recv()
+
+
+async def test_stop_all_makes_the_agents_credentials_void_and_nobody_elses(
+    open_edge: Any, agents_token: dict[str, str], mirror: Any
+) -> None:
+    stopped = ""
+    options = {"listen": "127.0.0.1:0", "token_file": "tokens"}
+    async with open_edge(**options, agents_stopped=lambda: stopped) as edge:
+        async with edge.tcp_connection(additional_headers=agents_token) as socket:
+            await mirror(socket).subscribe()
+            stopped = "STOP ALL by ana: agents went mad"
+            with pytest.raises(ConnectionClosed) as closed:  # within a beat
+                await drain(socket)
+            assert closed.value.rcvd is not None
+            assert stopped in closed.value.rcvd.reason
+        with pytest.raises(InvalidStatus) as refused:
+            await edge.tcp_connection(additional_headers=agents_token)
+        assert refused.value.response.status_code == 401
+        async with edge.tcp_connection() as socket:
+            with pytest.raises(ConnectionClosed):
+                await mirror(socket).subscribe(token="r0bot")
+        async with edge.tcp_connection(additional_headers=BEARER) as socket:
+            dashboard = mirror(socket)
+            await dashboard.subscribe()
+            assert isinstance(await dashboard.ask("p-1", "pause"), protocol.Ack)
+        stopped = ""
+        async with edge.tcp_connection(additional_headers=agents_token) as socket:
+            hello = await mirror(socket).subscribe()
+            assert hello.you.name == "bot"
+
+
+async def test_stop_all_is_a_right_like_pause_and_letting_in_one_like_giving_back(
+    open_edge: Any,
+) -> None:
+    for roles, may in ((("viewer",), ()), (("approver",), ("stop_all",)), (("agent",), ()),
+                       (("operator",), ("stop_all", "readmit")), (("auditor",), ())):  # fmt: skip
+        async with open_edge(everyone=roles) as edge, edge.dashboard() as dashboard:
+            for number, kind in enumerate(("stop_all", "readmit")):
+                answer = await dashboard.ask(f"x-{number}", kind, reason="r")
+                assert isinstance(answer, protocol.Ack) == (kind in may), (roles, kind)

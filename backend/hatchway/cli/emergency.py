@@ -1,4 +1,4 @@
-"""pause, takeover, rollback, resume, release, status, watch: they work when nothing else does.
+"""pause, takeover, rollback, stopall, resume, release, status, watch: they work when nothing else does.
 
 Standard library only, few modules, no argparse: a stop must be quick from a cold shell. A stop
 goes to the backend; when it is silent for BACKEND_S, straight to the governor, with the same id,
@@ -30,12 +30,16 @@ ROLLBACK_S = 10.0
 GO_DIRECT = ("governor", "too_many", "too_fast", "no_answer", "internal")
 """Refusals by a backend in trouble; any other (above all: no right to) is the last word."""
 
-FLAGS = ("--direct", "--json", "--plain", "--help", "-h")
+OPS = {"stopall": "stop_all"}
+FLAGS = ("--direct", "--agents", "--json", "--plain", "--help", "-h")
 VALUES = ("--reason", "--dir", "--service")
 USAGE = {
     "status": "usage: hatchway status [--plain|--json] [--dir DIRECTORY]",
     "watch": "usage: hatchway watch --plain [--dir DIRECTORY]",
-    "resume": "usage: hatchway resume [SERVICE] --reason WHY [--json] [--dir DIRECTORY]",
+    "resume": "usage: hatchway resume [SERVICE|--agents] --reason WHY [--json] [--dir DIRECTORY]\n"
+    "  --agents: let the agents in again after stopall; each service is given back by itself.",
+    "stopall": "usage: hatchway stopall [--reason WHY] [--direct] [--json] [--dir DIRECTORY]\n"
+    "  Every service is paused and no agent may do anything; no target is touched.",
     "stop": "usage: hatchway {} [SERVICE] [--reason WHY] [--direct] [--json] [--dir DIRECTORY]",
 }
 
@@ -48,7 +52,7 @@ def main(verb: str, argv: list[str]) -> int:
     """Do it; 0 when it is done, 1 when not (yet), 2 when called wrongly."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    usage = USAGE.get("resume" if verb == "release" else verb, USAGE["stop"].format(verb))
+    usage = USAGE.get("resume" if verb == "release" else verb) or USAGE["stop"].format(verb)
     try:
         options = parse(argv)
         if "--help" in options or "-h" in options:
@@ -110,8 +114,12 @@ INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\u180b\u180c\u180d\
 
 
 def _stop(verb: str, directory: str, options: dict[str, str]) -> int:
+    if "--agents" in options:
+        raise Usage("--agents belongs to resume; hatchway stopall stops them.")
+    if verb == "stopall" and options.get("--service"):
+        raise Usage(f"it stops every service; for one: hatchway pause {options['--service']}")
     request: Doc = {
-        "op": verb,
+        "op": OPS.get(verb, verb),
         "id": os.urandom(8).hex(),
         "service": options.get("--service", ""),
         "reason": options.get("--reason", ""),
@@ -196,8 +204,10 @@ def _release(directory: str, options: dict[str, str]) -> int:
         raise Usage("giving back needs --reason: why is it safe now?")
     if "--direct" in options:
         raise Usage("giving back goes through the backend only: rights are checked there.")
+    if "--agents" in options and options.get("--service"):
+        raise Usage("the agents and a service are given back one after the other, each with why.")
     request = {
-        "op": "release",
+        "op": "readmit" if "--agents" in options else "release",
         "id": os.urandom(8).hex(),
         "service": options.get("--service", ""),
         "reason": options["--reason"],

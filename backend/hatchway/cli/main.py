@@ -11,8 +11,10 @@ stops, at once and always (through the backend, or straight to the governor):
   pause [SERVICE]       the agent stops; weight and version stay
   takeover [SERVICE]    pause, and you drive
   rollback [SERVICE]    back to the last good version, and pause
+  stopall               pause every service, and no agent may do anything
 giving back:
   resume [SERVICE] --reason WHY      (also: release)
+  resume --agents --reason WHY       let the agents in again after stopall
 looking:
   status                what is going on, one sentence a line
   watch --plain         the same, whenever it changes
@@ -39,7 +41,7 @@ running it:
 
 hatchway VERB --help says more. --dir DIRECTORY names the installation."""
 
-EMERGENCY = ("pause", "takeover", "rollback", "resume", "release", "status", "watch")
+EMERGENCY = ("pause", "takeover", "rollback", "stopall", "resume", "release", "status", "watch")
 VERBS = (
     *EMERGENCY,
     *("tui", "audit", "judge", "accept", "reject"),

@@ -114,6 +114,13 @@ def _authority(doc: Doc, now: float) -> list[Sentence]:
     sign = [doc.get(k) for k in ("mode", "holder", "epoch", "reason", "level")]
     text = f"{mode}{level}{reason} (epoch {doc.get('epoch')})."
     said = [Sentence(f"authority/{name}", text, sign)]
+    stopped = doc.get("stop_all")
+    if isinstance(stopped, dict):  # the governor's own
+        why = f": {stopped['reason']}" if stopped.get("reason") else ""
+        stopped = f"STOP ALL by {stopped.get('by')}{why}"
+    if stopped:
+        text = f"{name}: no agent may do anything, {stopped}."
+        said.append(Sentence(f"stop_all/{name}", text))
     if doc.get("drift"):
         said.append(Sentence(f"drift/{name}", f"{name}: {doc['drift']}."))
     return said

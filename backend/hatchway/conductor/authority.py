@@ -43,6 +43,19 @@ class AuthorityFollower:
         self._clock = clock
         self._turn = asyncio.Lock()
 
+    def agents_stopped(self) -> str:
+        """Why no agent may do anything now, as the governor last said; empty when they may.
+
+        Where it has not said anything to this process, what the journal says counts.
+        """
+        for service in self._services:
+            standing, _ = self._live.standing.get(service, (None, 0.0))
+            if standing is not None and standing.stop_all:
+                return standing.stop_all
+            if standing is None and self._ledger.state.authority_of(service).agents_stopped:
+                return "STOP ALL stands"
+        return ""
+
     async def follow(self) -> None:
         """Run for ever."""
         renewed = float("-inf")
@@ -102,7 +115,8 @@ class AuthorityFollower:
         """Pause at the governor what the journal knows to be held. TargetError."""
         log.warning("%s: %s; it is held again", known.service, why)
         id = f"held-again-{known.epoch}-{standing.epoch}-{standing.spool}"
-        await self._target.stop(known.service, "pause", id=id, by="hatchway", reason=why)
+        op = "stop_all" if known.agents_stopped else "pause"
+        await self._target.stop(known.service, op, id=id, by="hatchway", reason=why)
 
     async def _merge(self, service: str, known: Authority) -> Authority:
         """Journal the spool, as far as the governor has it; who is in control then."""
@@ -140,6 +154,7 @@ class AuthorityFollower:
             desired=standing.desired,
             direct=False,
             at=self._clock(),
+            agents_stopped=bool(standing.stop_all),
         )
         if (known.epoch, known.mode, known.spool) != (event.epoch, event.mode, event.spool):
             await self._journal(event, "")
@@ -166,7 +181,14 @@ def _forgotten(known: Authority, standing: Standing) -> str:
     An older epoch with somebody in control is believed; with the agent in control it is not, when
     the journal says that people have stopped it: nothing but a person gives control back.
     """
-    if standing.epoch >= known.epoch or standing.mode != "agent" or known.mode == "agent":
+    if standing.epoch >= known.epoch:
+        return ""
+    if known.agents_stopped and not standing.stop_all:
+        return (
+            f"the governor came back at epoch {standing.epoch}, without STOP ALL, and nobody let "
+            "the agents in again"
+        )
+    if standing.mode != "agent" or known.mode == "agent":
         return ""
     word = "PAUSED" if known.mode == "paused" else "TAKEN OVER"
     return (
@@ -178,6 +200,6 @@ def _forgotten(known: Authority, standing: Standing) -> str:
 def _differs(before: Standing, now: Standing) -> bool:
     def shown(s: Standing) -> tuple[object, ...]:
         weight = s.observed.canary if s.observed else None
-        return (s.epoch, s.mode, s.holder, s.desired, weight, s.trouble, s.drift)
+        return (s.epoch, s.mode, s.holder, s.desired, weight, s.trouble, s.drift, s.stop_all)
 
     return shown(before) != shown(now)

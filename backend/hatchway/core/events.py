@@ -271,7 +271,7 @@ class AuthorityChanged(_Event, frozen=True, kw_only=True, tag="authority.changed
 
     service: str
     spool: int
-    op: str  # pause, takeover, rollback, release, dead-man
+    op: str  # pause, takeover, rollback, stop_all, release, readmit, adopted
     command: str
     by: str
     reason: str
@@ -282,6 +282,7 @@ class AuthorityChanged(_Event, frozen=True, kw_only=True, tag="authority.changed
     direct: bool
     at: float
     uid: int = -1
+    agents_stopped: bool = False  # from here on: no agent may do anything, nor read
 
 
 class FleetAttested(_Event, frozen=True, kw_only=True, tag="fleet.attested"):

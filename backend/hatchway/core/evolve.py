@@ -311,6 +311,7 @@ def _authority_changed(state: State, event: ev.AuthorityChanged, seq: int) -> St
         reason=event.reason,
         since=event.at,
         spool=event.spool,
+        agents_stopped=event.agents_stopped,
     )
     known = state.authority_of(event.service)
     if event.epoch < known.epoch and event.op != "adopted":
@@ -356,6 +357,10 @@ def said_of_authority(event: ev.AuthorityChanged) -> str:
             return f"ROLLING BACK, paused by {event.by}"
         case "release":
             return f"GIVEN BACK by {event.by}; the agent recommends only"
+        case "stop_all":
+            return f"STOP ALL by {event.by}: paused, and no agent may do anything"
+        case "readmit":
+            return f"AGENTS let in again by {event.by}"
         case "adopted":
             return f"epoch {event.epoch} read back from the governor"
         case _:

@@ -21,6 +21,7 @@ RIGHTS: dict[str, frozenset[str]] = {
     "rollback": _PEOPLE_AT_WORK,
     "stop_all": _PEOPLE_AT_WORK,
     "release": frozenset({"operator", "admin"}),
+    "readmit": frozenset({"operator", "admin"}),  # the agents, after STOP ALL
     "approve": frozenset({"approver"}),
     "start": frozenset({"operator"}),
     "drill": frozenset({"operator", "admin"}),

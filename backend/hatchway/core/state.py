@@ -250,6 +250,7 @@ class Authority(Struct, frozen=True):
     reason: str = ""
     since: float = 0.0
     spool: int = 0  # the newest line of the governor's spool that is in the journal
+    agents_stopped: bool = False  # STOP ALL stands, whoever is in control
 
 
 class Answered(Struct, frozen=True):

@@ -168,9 +168,15 @@ class Client:
         who = self._who or self._login(message.token)
         if who is None:
             raise Goodbye(POLICY_VIOLATION, "unknown token; connect with one of the token file")
+        self._stay_only_if_welcome(who)
         self._who = msgspec.structs.replace(who, read_only=message.read_only)
         self._subscription = message
         self._wake.set()
+
+    def _stay_only_if_welcome(self, who: Identity | None) -> None:
+        barred = self._guard.barred(who)
+        if barred:
+            raise Goodbye(POLICY_VIOLATION, barred)
 
     async def _command(self, command: protocol.Command) -> None:
         assert self._who is not None
@@ -198,6 +204,7 @@ class Client:
         try:
             while True:
                 self._wake.clear()
+                self._stay_only_if_welcome(self._who)
                 if self._subscription is not None:
                     await self._greet(self._subscription)
                 now = self._loop.time()

@@ -31,7 +31,8 @@ from hatchway.forge.port import Forge, ForgeError
 from hatchway.journal.port import Duplicate, JournalError
 from hatchway.targets.port import Declined, Target, TargetError
 
-STOPS = frozenset({"pause", "takeover", "rollback"})
+STOPS = frozenset({"pause", "takeover", "rollback", "stop_all"})
+OF_ALL = frozenset({"stop_all", "readmit"})
 JOURNALED_WITHIN_S = 1.0
 
 
@@ -75,6 +76,8 @@ class Desk:
         if command.kind == "review":
             review = cmd.Review(id=command.id, by=who.name, run=command.item, reason=command.reason)
             return await self._decide(review, who.name, f"review {command.item}")
+        if command.kind in OF_ALL:
+            return await self._at_governor(command, "", who)
         service = self._service(command.service)
         if service is None:
             return self._no_such_service(command.id, command.service)
@@ -158,21 +161,25 @@ class Desk:
             )
         except Declined as no:
             refused = Refused(no.code, str(no), no.todo)
-            return await self._refuse(command.id, who.name, f"{op} {service}", refused)
+            return await self._refuse(command.id, who.name, f"{op} {service}".strip(), refused)
         except TargetError as error:
             return WireRefused(
                 command.id,
                 "governor",
                 f"{error}. Whether it was done is not known.",
-                f"Do it on the governor's host: hatchway {op} --direct. Twice does no harm.",
+                "Do it on the governor's host: "
+                f"hatchway {op.replace('_', '')} --direct. Twice does no harm.",
             )
         try:
             async with asyncio.timeout(JOURNALED_WITHIN_S):
-                await self._follower.read(service)
+                for each in (service,) if service else self._services():
+                    await self._follower.read(each)
         except (TargetError, JournalError, TimeoutError):
             return Ack(
                 command.id, 0, f"{said.rstrip('.')}; not in the journal yet, the governor has it"
             )
+        if not service:
+            return Ack(command.id, self._ledger.state.seq, said)  # of them all, not of one
         return self._known(command.id, op) or Ack(command.id, self._ledger.state.seq, said)
 
     async def _release(self, command: Command, service: str, who: Identity) -> Answer:
@@ -287,8 +294,11 @@ class Desk:
 
     # --- names ------------------------------------------------------------------------------------
 
+    def _services(self) -> list[str]:
+        return [s.name for s in self._installation.services]
+
     def _service(self, name: str) -> str | None:
-        names = [s.name for s in self._installation.services]
+        names = self._services()
         if not name and len(names) == 1:
             return names[0]
         return name if name in names else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 import msgspec
@@ -111,14 +112,29 @@ class Guard:
     """Stands before a `Door`: every request of every socket goes through `answer`."""
 
     def __init__(
-        self, door: Door, health: Health, tasks: asyncio.TaskGroup, answer_s: float = ANSWER_S
+        self,
+        door: Door,
+        health: Health,
+        tasks: asyncio.TaskGroup,
+        answer_s: float = ANSWER_S,
+        agents_stopped: Callable[[], str] = lambda: "",
     ) -> None:
-        """`tasks` owns the work, so that a client that leaves does not take its pause along."""
+        """`tasks` owns the work, so that a client that leaves does not take its pause along.
+
+        `agents_stopped` says why no agent may come in, in words, or nothing.
+        """
+        self._agents_stopped = agents_stopped
         self._door = door
         self._health = health
         self._tasks = tasks
         self._answer_s = answer_s
         self._work: set[asyncio.Task[Answer]] = set()
+
+    def barred(self, who: Identity | None) -> str:
+        """Why the credential of `who` is void now, in words: an agent's, after STOP ALL."""
+        if who is None or "agent" not in who.roles:
+            return ""
+        return self._agents_stopped()
 
     async def answer(self, request: Request, who: Identity) -> Answer:
         """The one answer to a request; whatever goes wrong inside becomes a refusal."""
@@ -138,6 +154,10 @@ class Guard:
         if len(request.id) > ID_MAX:
             why = f"the id of a command has at most {ID_MAX} characters, this one {len(request.id)}"
             return protocol.Refused(request.id[:ID_MAX], "bad_request", why, "use a shorter id")
+        barred = self.barred(who)
+        if barred:
+            todo = "a person lets agents in again: hatchway resume --agents --reason ..."
+            return protocol.Refused(request.id, "agents_stopped", barred, todo)
         refused = allowed(request, who)
         if refused is not None:
             return refused

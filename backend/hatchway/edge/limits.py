@@ -9,7 +9,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator
 
-STOPS = frozenset({"pause", "takeover", "rollback"})
+STOPS = frozenset({"pause", "takeover", "rollback", "stop_all"})
 """The commands that remove risk, and that no flood of others may hold up."""
 
 

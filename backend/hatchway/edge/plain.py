@@ -153,6 +153,10 @@ class PlainServer:
 
     async def _answer(self, line: Line, who: Identity, allowance: Allowance) -> dict[str, Any]:
         now = asyncio.get_running_loop().time()
+        barred = self._guard.barred(who)
+        if barred:
+            todo = "a person lets agents in again: hatchway resume --agents --reason ..."
+            return _refusal("agents_stopped", barred, todo, line.id)
         if line.op in ("ping", "status"):
             if not allowance.ask(now):
                 return _refusal("too_fast", "this connection asks too often", "wait a second")

@@ -104,7 +104,9 @@ ServerMessage = Hello | Snapshot | Delta | Reset | Beat | Ack | Refused
 
 # --- client to server ---------------------------------------------------------------------------
 
-CommandKind = Literal["pause", "takeover", "rollback", "release", "accept", "reject", "review"]
+CommandKind = Literal[
+    "pause", "takeover", "rollback", "stop_all", "release", "readmit", "accept", "reject", "review"
+]
 
 
 class Subscribe(_Message, frozen=True, tag="subscribe"):
@@ -173,6 +175,7 @@ class AuthorityDoc(Struct, frozen=True):
     level: str = ""  # in words: "acts within policy", "recommends only"
     read_at: float = 0.0
     drift: str = ""  # in words, when the target does not have the weight that is desired
+    stop_all: str = ""  # in words, while no agent may do anything
 
 
 class WhyLine(Struct, frozen=True):

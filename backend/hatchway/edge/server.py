@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from pathlib import Path
 
@@ -74,8 +74,11 @@ async def serve(
     door: Door,
     health: Health,
     answer_s: float = ANSWER_S,
+    agents_stopped: Callable[[], str] = lambda: "",
 ) -> AsyncIterator[Listening]:
     """Serve dashboards and the command line until the block is left.
+
+    While `agents_stopped` says why (STOP ALL), the credentials of agents are void.
 
     Raises ListenError or TokenFileError, with nothing left open, when it may not or cannot listen.
     A command that is being done when the block is left has `FINISH_S` to finish. What the block
@@ -94,7 +97,7 @@ async def serve(
             listening = msgspec.structs.replace(listening, tcp=(host, port))
         people = People(installation)
         async with asyncio.TaskGroup() as tasks:
-            guard = Guard(door, health, tasks, answer_s)
+            guard = Guard(door, health, tasks, answer_s, agents_stopped)
             lag = tasks.create_task(health.watch_loop(), name="edge loop lag")
             unwatch = hub.listen(lambda _: setattr(health, "rev", hub.rev))
             room = Room(hub, guard, health, tasks)
@@ -276,7 +279,9 @@ class TcpFront(_Front):
 
     def _login(self, token: str) -> Identity | None:
         try:
-            return self._tokens.whose(token)
+            who = self._tokens.whose(token)
+            # A void credential is one that is not known, also for the metrics page.
+            return None if self._room.guard.barred(who) else who
         except TokenFileError as trouble:
             log.error("nobody can come in over TCP: %s", trouble)
             return None

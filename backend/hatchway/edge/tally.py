@@ -18,7 +18,17 @@ ROLLBACK_BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 60.0,
 DEAD_MAN = "dead-man"
 """Who pauses at the governor when the backend is silent."""
 
-AUTHORITY_OPS = ("pause", "takeover", "rollback", "release", "dead_man", "adopted", "other")
+AUTHORITY_OPS = (
+    "pause",
+    "takeover",
+    "rollback",
+    "stop_all",
+    "release",
+    "readmit",
+    "dead_man",
+    "adopted",
+    "other",
+)
 ROLLBACK_KINDS = ("agent", "person", "governor")
 EFFECT_STATUS = ("intended", "verified", "diverged", "fenced")
 

@@ -45,6 +45,7 @@ def authority_doc(state: State, live: Live, service: str, drill: str = "") -> p.
         # Whole seconds: a document that is the same but for its age need not be sent again.
         read_at=float(int(read_at)),
         drift=(standing.drift or standing.trouble) if standing else "",
+        stop_all=standing.stop_all if standing else "",
     )
 
 

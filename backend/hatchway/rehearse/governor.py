@@ -11,7 +11,7 @@ from msgspec import Struct
 from hatchway.core import events as ev
 from hatchway.governor import authority as rules
 from hatchway.governor.target import differences
-from hatchway.targets.governor import observed_of, spool_line
+from hatchway.targets.governor import observed_of, spool_line, stop_all_said
 from hatchway.targets.port import Declined, NotApplied, Observed, Standing, TargetError
 
 
@@ -120,6 +120,7 @@ class RehearsedGovernor:
             residue_at=self._clock(),
             agent_writes=state.agent_writes,
             person_writes=state.person_writes,
+            stop_all=stop_all_said(state.barred),
         )
 
     async def renew_lease(self) -> None:
@@ -150,10 +151,13 @@ class RehearsedGovernor:
         await asyncio.sleep(0)
         self._answer()
         request = rules.Stop(op=op, id=id, by=by, reason=reason)  # type: ignore[arg-type]
-        answer = self._decide(service, request, "person")
-        if not answer["ok"]:
-            raise Declined(answer["code"], answer["why"], answer.get("todo", ""))
-        return str(answer["said"])
+        said = []
+        for name in (service,) if service else tuple(self.state):
+            answer = self._decide(name, request, "person")
+            if not answer["ok"]:
+                raise Declined(answer["code"], answer["why"], answer.get("todo", ""))
+            said.append(str(answer["said"]))
+        return " ".join(said)
 
     async def spool(self, service: str, after: int) -> tuple[ev.AuthorityChanged, ...]:
         self._answer()

@@ -153,9 +153,18 @@ def _standing(status: Any) -> Standing:
             residue=_texts(status.get("residue")),
             residue_at=float(status.get("residue_at") or 0.0),
             unfit=_texts(status.get("unfit")),
+            stop_all=stop_all_said(status.get("stop_all")),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise TargetError(f"the governor's status is not understood: {error!r}") from error
+
+
+def stop_all_said(found: Any) -> str:
+    """What a status says of STOP ALL, in words; empty when it does not stand."""
+    if not found:
+        return ""
+    why = f": {found['reason']}" if found.get("reason") else ""
+    return f"STOP ALL by {found['by']}{why}"
 
 
 def _texts(found: Any) -> tuple[str, ...]:
@@ -183,6 +192,7 @@ def spool_line(service: str, entry: Any) -> AuthorityChanged:
             direct=bool(entry.get("direct", False)),
             at=float(entry.get("at", 0.0)),
             uid=int(entry.get("uid", -1)),
+            agents_stopped=bool(entry.get("barred", False)),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise TargetError(f"a line of the governor's spool is not understood: {error!r}") from error

@@ -38,6 +38,7 @@ class Standing(Struct, frozen=True):
     `drift` says what the target has that nobody wants, since `drift_since`. `residue` is what
     differs from the picture that the governor took when the capsule was armed (what it cannot know
     is in it too), as of `residue_at`. `unfit` is why the target cannot give a percentage.
+    `stop_all` says by whom and why no agent may do anything; empty when they may.
     """
 
     service: str
@@ -55,6 +56,7 @@ class Standing(Struct, frozen=True):
     residue: tuple[str, ...] = ()
     residue_at: float = 0.0
     unfit: tuple[str, ...] = ()
+    stop_all: str = ""
 
 
 class NotApplied(Struct, frozen=True):
@@ -82,7 +84,9 @@ class Target(Protocol):
         """Bring the canary's share to `canary` percent; the same key is applied once."""
 
     async def stop(self, service: str, op: str, *, id: str, by: str, reason: str) -> str:
-        """pause, takeover, rollback or release; returns what the governor says, in words.
+        """pause, takeover, rollback, stop_all, release or readmit; what the governor says, in words.
+
+        stop_all and readmit are of every service; `service` is empty then.
 
         Declined when there is nothing to release.
         """
