@@ -92,6 +92,8 @@ class Governor:
         self.deaf = False  # the target does not take what it is given
         self.hangs: asyncio.Event | None = None  # an apply that raises waits here before it is done
         self.inflight = 0
+        self.drift: dict[str, str] = {}  # in words, by service
+        self.residue: tuple[str, ...] = ()  # what differs from the before-picture
         self.poison: set[str] = set()  # services whose status nobody understands
         self._seq = 0
         self._reads = 0
@@ -143,7 +145,8 @@ class Governor:
             desired=state.desired or 0,
             observed=_observed(seen),
             trouble="",
-            drift="",
+            drift=self.drift.get(service, ""),
+            residue=self.residue,
             agent_writes=state.agent_writes,
             person_writes=state.person_writes,
             stop_all=stop_all_said(state.barred),
@@ -507,6 +510,7 @@ class House:
             stable_healthy=more.get("stable_healthy", True),
             blind_for_s=0.0,
             forecast_s=None,
+            symptoms=more.get("symptoms", ()),
         )
         await self.agent.look(self.run.id, sight, more.get("data_at", self.clock()))
 

@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from hatchway.core.events import Capability, Evidence
+from hatchway.core.events import Capability, Evidence, Symptom
 from hatchway.core.monitoring import Due, a_person_may_go_on, due, patience_s
 from hatchway.core.plan import CanaryStep
 from hatchway.core.state import Run
@@ -24,6 +24,7 @@ class Sight(Struct, frozen=True, kw_only=True):
     blind_for_s: float
     forecast_s: float | None
     regressed: tuple[str, ...] | None = None  # names of the metrics that are worse; None: not known
+    symptoms: tuple[Symptom, ...] = ()  # the metrics that show a regression
     requests: int = 0  # of the canary in this step, at the metric that has the fewest and is unsure
 
 

@@ -34,9 +34,10 @@ from hatchway.core.actions import Ask
 from hatchway.core.bars import STANDING
 from hatchway.core.breaker import is_open
 from hatchway.core.drills import OFF, mode_as_drilled, overdue
+from hatchway.core.permission import recent
 from hatchway.core.policy import Policy
 from hatchway.core.state import Run, State
-from hatchway.core.undo import Undo
+from hatchway.core.undo import Instance, Undo
 from hatchway.journal.port import JournalError
 
 log = logging.getLogger("hatchway.agent")
@@ -45,6 +46,10 @@ BROKEN = ("failed", "timed_out", "lost")
 BRAIN_S = 20.0
 BRAIN_LOOK_S = 5.0
 """How long a brain may think, in seconds; shorter where metrics wait for it."""
+
+
+ATTESTED_S = 30.0
+"""What instances said of their version longer ago than this is not known any more, in seconds."""
 
 
 class Seen(Struct, frozen=True):
@@ -213,8 +218,23 @@ class Agent:
         regress = sight is not None and (sight.word, sight.action) == ("REGRESS", "rollback")
         healthy = seen.stable_healthy
         return going_back(
-            state, run, self._policy, now, stable_healthy=healthy, stable_better=regress
+            state,
+            run,
+            self._policy,
+            now,
+            stable_healthy=healthy,
+            stable_better=regress,
+            fleet=self._fleet(run, now),
         )
+
+    def _fleet(self, run: Run, now: float) -> tuple[Instance, ...]:
+        """What the old version's instances say; where they should and nobody heard, nobody knows."""
+        if not run.attests:
+            return ()
+        known = self._live.fleet.get(run.service)
+        if known is None or not known.stable or not recent(known.at, now, ATTESTED_S):
+            return (Instance(f"{run.service}, stable"),)
+        return known.stable
 
     def _instead(
         self, situation: Situation, wishes: tuple[Wish, ...], brain: str, seen: Seen
@@ -279,6 +299,7 @@ def _verdict(situation: Situation, sight: Sight, proof: Callable[[], bytes]) -> 
             evidence=sight.evidence,
             confidence=sight.confidence,
             proof=proof(),
+            symptoms=sight.symptoms,
         )
         return (verdict,)
 

@@ -14,6 +14,7 @@ from typing import Literal
 
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import Live
+from hatchway.conductor.reconcile import of_target
 from hatchway.core import events as ev
 from hatchway.core.state import Authority, State
 from hatchway.journal.port import Duplicate, JournalError
@@ -109,6 +110,10 @@ class AuthorityFollower:
                     await self._merge(service, self._ledger.state.authority_of(service))
                     standing = await self._target.standing(service)
                     self._live.standing[service] = (standing, self._clock())
+            if of_target(self._ledger.state, standing, self._clock()):
+                await self._ledger.record(
+                    lambda state: of_target(state, standing, self._clock()), actor="governor"
+                )
             return standing
 
     async def _hold_again(self, known: Authority, standing: Standing, why: str) -> None:

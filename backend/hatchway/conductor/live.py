@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from hatchway.core.undo import Instance
 from hatchway.targets.port import Standing
 
 Point = tuple[float, float | None, float | None]  # time, stable, canary
@@ -41,6 +42,14 @@ class Watched(Struct):
     e: float | None = None  # the joint evidence, as odds to 1
 
 
+class Fleet(Struct, frozen=True):
+    """What the instances of each arm said at `at` that they run."""
+
+    stable: tuple[Instance, ...] = ()
+    canary: tuple[Instance, ...] = ()
+    at: float = 0.0
+
+
 class Trouble(Struct, frozen=True):
     """What fails and is tried again, in words; `run` is empty when it is not about one run."""
 
@@ -53,6 +62,7 @@ class Live:
 
     def __init__(self) -> None:
         self.standing: dict[str, tuple[Standing, float]] = {}
+        self.fleet: dict[str, Fleet] = {}  # by service, where it attests
         self.governor_trouble = ""
         self.trouble: dict[str, Trouble] = {}  # by the part that has it
         self.watched: dict[str, Watched] = {}

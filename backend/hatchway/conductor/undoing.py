@@ -8,10 +8,11 @@ from hatchway.brains.port import Wish
 from hatchway.core import breaker
 from hatchway.core.events import Evidence
 from hatchway.core.facts import Fact, Known, Missing
+from hatchway.core.fleet import named
 from hatchway.core.policy import AutomaticRollbacksBelow, Policy, PolicyAnswer
 from hatchway.core.quarantine import in_quarantine
 from hatchway.core.state import Run, State
-from hatchway.core.undo import Moment, Undo, at_this_moment
+from hatchway.core.undo import Instance, Moment, Undo, at_this_moment
 
 ROLLBACK_WINDOW_S = breaker.WINDOW_S
 MOST_TOLD = 4
@@ -31,10 +32,12 @@ def going_back(
     *,
     stable_healthy: bool | None,
     stable_better: bool = False,
+    fleet: tuple[Instance, ...] = (),
 ) -> Undo:
     """What the release leaves behind, and how things stand at `now`.
 
-    `stable_better`: the judge is certain that the new version is the worse of the two.
+    `stable_better`: the judge is certain that the new version is the worse of the two. `fleet`:
+    what the instances of the old version say they run, where they say it at all.
     """
     moment = Moment(
         target_healthy=stable_healthy,
@@ -43,6 +46,7 @@ def going_back(
         target_quarantined=_quarantined(state, run),
         target=run.from_version,
         target_better=stable_better,
+        fleet=named(fleet, run.from_version, run.base),
     )
     return at_this_moment(run.undo, moment)
 

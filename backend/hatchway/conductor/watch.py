@@ -14,19 +14,24 @@ import msgspec
 from msgspec import Struct
 
 from hatchway.brains.port import Sight
+from hatchway.conductor.aftermath import Aftermath
 from hatchway.conductor.agent import Agent
 from hatchway.conductor.ledger import Ledger
-from hatchway.conductor.live import KEPT_POINTS, Live, Reading
+from hatchway.conductor.live import KEPT_POINTS, Fleet, Live, Reading
 from hatchway.conductor.proposals import no_proof
+from hatchway.conductor.reconcile import of_version
+from hatchway.core import events as ev
 from hatchway.core.canary import weight_of
 from hatchway.core.events import Evidence
+from hatchway.core.fleet import named, not_yet
 from hatchway.core.plan import CanaryStage, MetricSpec, ServiceSpec
-from hatchway.core.state import Run
+from hatchway.core.state import Run, State
 from hatchway.journal.port import JournalError
 from hatchway.judge import JudgeConfig, JudgeState, Verdict, before, judge, new, raised
 from hatchway.judge.proof import sealed
+from hatchway.metrics.attest import attested
 from hatchway.metrics.levels import Level, Levels, levels
-from hatchway.metrics.port import Metrics
+from hatchway.metrics.port import Metrics, Scrape
 from hatchway.metrics.window import Window, look
 from hatchway.metrics.window import before as look_before
 from hatchway.targets.port import TargetError
@@ -50,6 +55,7 @@ class Memory(Struct, frozen=True):
     step: int
     judge: JudgeState
     window: Window
+    versions: frozenset[str] = frozenset()
 
 
 class CanaryWatch:
@@ -78,6 +84,8 @@ class CanaryWatch:
         self._judge = new(self._config)
         self._window = Window()
         self._levels = Levels()
+        self._aftermath = Aftermath(service, ledger, live, clock)
+        self._versions: frozenset[str] = frozenset()  # that the canary's instances last said
         self._of: tuple[str, int] = ("", -1)  # run and step that the evidence is about
         self._judged: tuple[tuple[str, int], float] = ("", -1), 0.0  # what, and when (loop's clock)
 
@@ -87,11 +95,22 @@ class CanaryWatch:
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
-            run = self._ledger.state.active_run(self._service.name)
+            run = self._run()
             if run is not None:
                 await self._try_to_look(run)
+            else:
+                self._aftermath.forget()
             due = max(due + self._service.scrape_s, loop.time())
             await asyncio.sleep(due - loop.time())
+
+    def _run(self) -> Run | None:
+        """What there is to look at: what is released now, or went back and is not settled."""
+        state, name = self._ledger.state, self._service.name
+        active = state.active_run(name)
+        if active is not None:
+            return active
+        back = state.last_back(name)
+        return back if back is not None and back.unsettled else None
 
     async def _try_to_look(self, run: Run) -> None:
         part = f"looking at {self._service.name}"
@@ -106,6 +125,8 @@ class CanaryWatch:
             log.exception("a look at %s failed", self._service.name)
             why = f"{type(error).__name__}: {error}"
             self._live.tell(part, why)
+            if not run.active:
+                return
             self._judge, self._window, self._of = new(self._config), Window(), ("", -1)
             await self._say_blind(run, f"the metrics cannot be judged: {why}")
 
@@ -136,6 +157,14 @@ class CanaryWatch:
         now = self._clock()
         scrape = await self._metrics.look(now)
         self._levels, shown = levels(self._service, self._levels, scrape)
+        fleet = self._fleet(scrape, now)
+        back = self._ledger.state.last_back(self._service.name)
+        if back is not None and back.unsettled:
+            await self._aftermath.look(back, shown, fleet.stable)
+        if not run.active:
+            self._show(run, shown, None, now)
+            return
+        await self._attest(run, fleet, now)
         verdict: Verdict | None = None
         proof: Callable[[], bytes] = no_proof
         plan = _step_plan(run)
@@ -162,11 +191,46 @@ class CanaryWatch:
         self._show(run, shown, verdict, now)
         if verdict is not None:
             self._judged = (run.id, run.step), asyncio.get_running_loop().time()
-            await self._agent.look(run.id, _sight(verdict, self._specs, now), now, proof)
+            sight = _sight(verdict, self._specs, now, shown)
+            await self._agent.look(run.id, sight, now, proof)
         elif plan is not None and not _changing(run):
             is_now = "cannot be read" if observed is None else f"is {observed} %"
             wanted = weight_of(plan, run.step)
             await self._say_blind(run, f"the canary's share {is_now}, this step is {wanted} %")
+
+    def _fleet(self, scrape: Scrape, now: float) -> Fleet:
+        """What the instances say they run, where the service attests."""
+        if self._service.attests is None:
+            return Fleet()
+        arms = [attested(self._service, scrape, arm) for arm in ("stable", "canary")]
+        fleet = self._live.fleet[self._service.name] = Fleet(arms[0], arms[1], now)
+        return fleet
+
+    async def _attest(self, run: Run, fleet: Fleet, now: float) -> None:
+        """Journal that a deployment is done, and a version that nobody deployed. JournalError."""
+        if not run.attests:
+            return
+        if run.step < 0:
+            self._versions = frozenset()
+            why = not_yet(named(fleet.canary, run.to_version, run.commit), run.to_version)
+            deployed = _deployed(run)
+            part = f"versions of {self._service.name}"
+            self._live.tell(part, f"not deployed yet: {why}" if why and deployed else "", run.id)
+            if deployed and not why:
+                done = ev.FleetAttested(
+                    run=run.id, version=run.to_version, instances=len(fleet.canary)
+                )
+                await self._ledger.record(lambda s: _once(s, run, done), actor="hatchway")
+            return
+        said = frozenset(i.version for i in fleet.canary if i.version)
+        if said and said != self._versions:
+            if self._versions:  # what was gathered was about another version
+                self._judge, self._window, self._of = new(self._config), Window(), ("", -1)
+            self._versions = said
+        if of_version(self._ledger.state, run, fleet.canary, now):
+            await self._ledger.record(
+                lambda s: of_version(s, run, fleet.canary, now), actor="hatchway"
+            )
 
     def _observed(self) -> int | None:
         standing = self._live.standing.get(self._service.name)
@@ -215,7 +279,7 @@ class CanaryWatch:
     # --- memory -----------------------------------------------------------------------------------
 
     def _keep(self) -> None:
-        memory = Memory(self._of[0], self._of[1], self._judge, self._window)
+        memory = Memory(*self._of, self._judge, self._window, self._versions)
         new_file = self._path.with_suffix(".new")
         try:
             self._path.parent.mkdir(exist_ok=True)
@@ -233,7 +297,21 @@ class CanaryWatch:
             log.warning("the judge's memory cannot be read, evidence starts anew: %s", error)
             return
         self._judge, self._window = memory.judge, memory.window
-        self._of = (memory.run, memory.step)
+        self._of, self._versions = (memory.run, memory.step), memory.versions
+
+
+def _deployed(run: Run) -> bool:
+    """Whether the canary's deploy commands have all passed, and nothing has been raised yet."""
+    stages = zip(run.stages, run.plan.stages, strict=True)
+    stage = next((s for s, plan in stages if isinstance(plan, CanaryStage)), None)
+    if stage is None or stage.status != "running" or run.effects:
+        return False
+    return all(job.status == "passed" for job in stage.jobs.values())
+
+
+def _once(state: State, run: Run, event: ev.FleetAttested) -> tuple[ev.Event, ...]:
+    now = state.runs[run.id]
+    return (event,) if now.active and not now.attested else ()
 
 
 def _step_plan(run: Run) -> CanaryStage | None:
@@ -273,7 +351,20 @@ def _source(metric: str, specs: dict[str, MetricSpec]) -> str:
     return specs[metric].source if metric in specs else "judge"
 
 
-def _sight(verdict: Verdict, specs: dict[str, MetricSpec], now: float) -> Sight:
+def _symptoms(verdict: Verdict, shown: tuple[Level, ...]) -> tuple[ev.Symptom, ...]:
+    """The metrics that show a regression, with their levels; none where there is none."""
+    if verdict.word != "REGRESS":
+        return ()
+    worse = [m.name for m in verdict.metrics if m.word == "worse"]
+    worse = worse or [why.metric for why in verdict.why if why.sign == "-" and why.metric]
+    return tuple(
+        ev.Symptom(level.name, level.stable, level.canary) for level in shown if level.name in worse
+    )
+
+
+def _sight(
+    verdict: Verdict, specs: dict[str, MetricSpec], now: float, shown: tuple[Level, ...]
+) -> Sight:
     return Sight(
         word=verdict.word,
         action=verdict.action,
@@ -286,6 +377,7 @@ def _sight(verdict: Verdict, specs: dict[str, MetricSpec], now: float) -> Sight:
         stable_healthy=verdict.stable_healthy,
         blind_for_s=verdict.blind_for_s,
         forecast_s=verdict.forecast_s,
+        symptoms=_symptoms(verdict, shown),
         regressed=tuple(m.name for m in verdict.metrics if m.word == "worse"),
         requests=min((m.n for m in verdict.metrics if m.word == "UNSURE" and m.n), default=0),
     )

@@ -16,6 +16,7 @@ from hatchway.core.stage_jobs import jobs_of
 from hatchway.core.state import Authority, Effect, Frozen, Run, Stage
 
 DEPLOY_BUDGET_S = 600.0
+ATTEST_S = 300.0  # for all instances of a deployment to say that they run it
 MOST_TRIES = 3  # in one epoch, to bring the target to a raised share
 TRY_AGAIN_S = 5.0  # what a target that restarts needs
 ASK_AGAIN = frozenset({"stale", "no_capsule"})
@@ -51,6 +52,8 @@ def canary(
     deploying = jobs_of(run, stage, plan.deploy, DEPLOY_BUDGET_S, now, paused=paused)
     if deploying is not None:
         return deploying
+    if run.attests and not run.effects and run.attested != run.to_version:
+        return _attesting(run, stage, now)
     latest = list(run.effects.values())[-1] if run.effects else None
     if latest is not None and latest.weight == 0 and latest.status != "fenced":
         return _rolling_back(run, stage, latest)
@@ -62,6 +65,15 @@ def canary(
     if not run.capsule:
         return (ArmCapsule(run.id),)
     return _forward(run, stage, plan, authority, latest, now, bar, frozen)
+
+
+def _attesting(run: Run, stage: Stage, now: float) -> tuple[Action, ...]:
+    """A deployment is done when every instance says that it runs it; that is waited for."""
+    ended = max((job.ended_at for job in stage.jobs.values()), default=stage.started_at)
+    if now - ended <= ATTEST_S:
+        return ()
+    why = f"not all instances said within {ATTEST_S:g} s that they run {run.to_version}"
+    return (Record((ev.StageEnded(run=run.id, stage=stage.name, status="failed", why=why),)),)
 
 
 def rollback_to_intend(

@@ -134,15 +134,10 @@ def _run_after(run: Run, event: ev.Event, at: float) -> Run:
             )
         case ev.VerdictChanged():
             verdict = Verdict(
-                event.word,
-                event.action,
-                event.headline,
-                event.evidence,
-                event.confidence,
-                at,
-                event.symptoms,
+                event.word, event.action, event.headline, event.evidence, event.confidence, at
             )
-            return _replace(run, verdict=verdict)
+            symptoms = event.symptoms or run.symptoms
+            return _replace(run, verdict=verdict, symptoms=symptoms)
         case ev.ProposalMade():
             proposal = Proposal(
                 event.proposal,
@@ -178,7 +173,7 @@ def _run_after(run: Run, event: ev.Event, at: float) -> Run:
             code, why = event.code, event.why
             return _effect(run, event.key, status="fenced", why=why, code=code, at=at)
         case ev.StepEntered():
-            return _replace(run, step=event.step, step_since=at, verdict=None)
+            return _replace(run, step=event.step, step_since=at, verdict=None, symptoms=())
         case ev.RunHeld():
             return _replace(run, hold=Hold(event.cause, event.why, at))
         case ev.RunResumed():

@@ -174,6 +174,14 @@ class TargetSpec(Struct, frozen=True):
     drained_after_s: float = 0.0
 
 
+class Attests(Struct, frozen=True):
+    """Where each instance says which version it runs: `label` of `series` at the endpoint `source`."""
+
+    source: str
+    series: str = "build_info"
+    label: str = "version"
+
+
 class ServiceSpec(Struct, frozen=True):
     """A service: where its code, its traffic and its metrics are."""
 
@@ -184,6 +192,7 @@ class ServiceSpec(Struct, frozen=True):
     endpoints: tuple[EndpointSpec, ...]
     metrics: tuple[MetricSpec, ...]
     scrape_s: float = 1.0
+    attests: Attests | None = None
 
 
 class Person(Struct, frozen=True):

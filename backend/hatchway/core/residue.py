@@ -65,11 +65,14 @@ def still_left(run: Run, after: After, seconds: float) -> tuple[str, ...] | None
     if after.attests and (silent or not after.fleet):
         who = f"{silent[0].name} does not say" if silent else "no instance says"
         unknown.append(f"{who} which version it runs")
-    if after.good < SAMPLES and symptoms(run):
-        unknown.append(after.symptom or "whether the symptom is gone is not known")
-    if certain or (unknown and seconds >= SETTLING_S):
-        return tuple([*certain, *unknown][:MOST_LEFT])
-    return None if unknown else ()
+    counting = after.good < SAMPLES and bool(run.symptoms)
+    if counting and after.symptom:
+        unknown.append(after.symptom)
+    if seconds >= SETTLING_S:
+        certain += unknown
+    if certain:
+        return tuple(certain[:MOST_LEFT])
+    return None if unknown or counting else ()
 
 
 def seen(run: Run, after: After) -> tuple[str, ...]:
@@ -77,17 +80,12 @@ def seen(run: Run, after: After) -> tuple[str, ...]:
     said = ["weight 0 read back, nothing under way", "the target is as it was before"]
     if after.fleet:
         said.append(f"{len(after.fleet)} instances run {run.from_version}")
-    if symptoms(run):
-        names = ", ".join(s.metric for s in symptoms(run))
+    if run.symptoms:
+        names = ", ".join(s.metric for s in run.symptoms)
         said.append(f"{names} as before for {SAMPLES} samples")
     else:
         said.append("no metric had asked for it")
     return tuple(said)
-
-
-def symptoms(run: Run) -> tuple[ev.Symptom, ...]:
-    """The metrics for which it was rolled back; none where a person did it unasked."""
-    return run.verdict.symptoms if run.verdict is not None else ()
 
 
 def named(state: State, item: str) -> Run | None:

@@ -121,7 +121,6 @@ class Verdict(Struct, frozen=True):
     evidence: tuple[Evidence, ...]
     confidence: float
     at: float
-    symptoms: tuple[Symptom, ...] = ()
 
 
 class Hold(Struct, frozen=True):
@@ -183,6 +182,7 @@ class Run(Struct, frozen=True):
     residue: tuple[str, ...] = ()  # what its rollback left behind, as it was last looked at
     residue_since: float = 0.0
     residue_by: str = ""  # who accepted that
+    symptoms: tuple[Symptom, ...] = ()  # of the last REGRESS in this step
     requester: str = ""
     requester_person: str = ""
     ref: str = ""

@@ -18,7 +18,7 @@ from hatchway.conductor.ledger import Ledger
 from hatchway.core import commands as cmd
 from hatchway.core import events as ev
 from hatchway.core.decide import Accepted, Refused, decide
-from hatchway.core.plan import Installation, PipelinePlan
+from hatchway.core.plan import Installation, PipelinePlan, ServiceSpec
 from hatchway.core.policy import Policy, mode_in_force
 from hatchway.core.state import Answered, State
 from hatchway.edge.door import Answer, DrillReport, OrderRequest, StartRequest
@@ -119,6 +119,7 @@ class Desk:
             pace=max(1.0, request.pace),
             plan=plan,
             policy_digest=self._policy.digest,
+            attests=self._spec(service).attests is not None,
         )
         return await self._decide(start, who.name, f"start {service}")
 
@@ -146,9 +147,9 @@ class Desk:
         service = self._service(request.service)
         if service is None:
             return self._no_such_service(request.id, request.service)
-        spec = next(s for s in self._installation.services if s.name == service)
         what = f"{request.kind} {request.item or service}"
-        return await self._decide(ordered(request, spec, who.name), who.name, what)
+        command = ordered(request, self._spec(service), who.name)
+        return await self._decide(command, who.name, what)
 
     # --- stops ------------------------------------------------------------------------------------
 
@@ -302,6 +303,9 @@ class Desk:
         if not name and len(names) == 1:
             return names[0]
         return name if name in names else None
+
+    def _spec(self, service: str) -> ServiceSpec:
+        return next(s for s in self._installation.services if s.name == service)
 
     def _no_such_service(self, id: str, name: str) -> WireRefused:
         names = ", ".join(s.name for s in self._installation.services)

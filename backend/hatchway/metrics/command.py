@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hatchway.core.plan import ServiceSpec
 
-from .exposition import Unreadable, Wanted, parse, wanted
+from .exposition import Unreadable, Wanted, parse, wanted_of
 from .increments import arm_values
 from .port import Page, Scrape
 
@@ -45,7 +45,7 @@ class CommandMetrics:
                 endpoint.name,
                 arm,
                 tuple(word.replace("{arm}", value) for word in endpoint.command),
-                wanted(spec for spec in service.metrics if spec.source == endpoint.name),
+                wanted_of(service, endpoint.name),
             )
             for endpoint in service.endpoints
             if endpoint.command

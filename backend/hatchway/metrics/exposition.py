@@ -12,7 +12,7 @@ from math import isfinite
 from msgspec import Struct
 from prometheus_client.parser import text_string_to_metric_families
 
-from hatchway.core.plan import MetricSpec
+from hatchway.core.plan import MetricSpec, ServiceSpec
 
 from .port import SeriesKey
 
@@ -29,6 +29,15 @@ class Wanted(Struct, frozen=True):
 
     counters: frozenset[str]
     gauges: frozenset[str]
+
+
+def wanted_of(service: ServiceSpec, endpoint: str) -> Wanted:
+    """The names of all series that an endpoint of a service is read for."""
+    names = wanted(spec for spec in service.metrics if spec.source == endpoint)
+    attests = service.attests
+    if attests is None or attests.source != endpoint:
+        return names
+    return Wanted(names.counters, names.gauges | {attests.series})
 
 
 def wanted(specs: Iterable[MetricSpec]) -> Wanted:

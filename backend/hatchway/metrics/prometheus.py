@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from hatchway.core.plan import EndpointSpec, MetricSpec, ServiceSpec
 
-from .exposition import MOST_SERIES, Unreadable, wanted
+from .exposition import MOST_SERIES, Unreadable, wanted_of
 from .freshness import Freshness, gap_of, said
 from .http import GetFailed, get
 from .increments import arm_values
@@ -83,7 +83,7 @@ class _Server:
         specs = [spec for spec in service.metrics if spec.source == endpoint.name]
         self._values = arm_values(service, endpoint)
         arms = {value: arm for arm, value in self._values.items()}
-        self._asked = Asked(endpoint, wanted(specs), arms)
+        self._asked = Asked(endpoint, wanted_of(service, endpoint.name), arms)
         self._queries = [spec for spec in specs if spec.kind == "series"]
         self._timeout_s = timeout_s
         self._fresh_s = fresh_s

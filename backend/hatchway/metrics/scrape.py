@@ -6,7 +6,7 @@ import asyncio
 
 from hatchway.core.plan import ServiceSpec
 
-from .exposition import Unreadable, parse, wanted
+from .exposition import Unreadable, parse, wanted_of
 from .http import GetFailed, get
 from .port import Page, Scrape
 
@@ -20,8 +20,7 @@ class ScrapeMetrics:
     def __init__(self, service: ServiceSpec, *, timeout_s: float = TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
         self._names = {
-            endpoint.name: wanted(spec for spec in service.metrics if spec.source == endpoint.name)
-            for endpoint in service.endpoints
+            endpoint.name: wanted_of(service, endpoint.name) for endpoint in service.endpoints
         }
         self._places = tuple(
             (endpoint.name, arm, url)

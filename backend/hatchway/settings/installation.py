@@ -7,6 +7,7 @@ from typing import Literal, cast, get_args
 
 from hatchway.core.drills import OFF
 from hatchway.core.plan import (
+    Attests,
     EndpointSpec,
     Installation,
     MetricSpec,
@@ -43,6 +44,7 @@ METRIC_KEYS = (
     "quantile",
     "plot",
     "shared",
+    "protected",
 )
 
 
@@ -145,7 +147,7 @@ def _people(page: Page, table: Table | None) -> tuple[Person, ...]:
 
 def _service(page: Page, name: str, entry: Entry) -> ServiceSpec:
     what = f"the service {quoted(name)}"
-    keys = ("repo", "pipeline", "target", "endpoints", "metrics", "scrape")
+    keys = ("repo", "pipeline", "target", "endpoints", "metrics", "scrape", "attests")
     fields = Fields(page, entry.value, what, keys)
     endpoints = tuple(
         endpoint_of(page, key, e.value)
@@ -169,7 +171,22 @@ def _service(page: Page, name: str, entry: Entry) -> ServiceSpec:
         endpoints=endpoints,
         metrics=metrics,
         scrape_s=fields.duration("scrape", 1.0, example="1s", low=0.2, high=300.0),
+        attests=_attests(fields, endpoints),
     )
+
+
+def _attests(service: Fields, endpoints: tuple[EndpointSpec, ...]) -> Attests | None:
+    """Where instances say which version they run; None where the service has no such thing."""
+    table = service.table("attests")
+    if table is None:
+        return None
+    keys = ("source", "series", "label")
+    fields = Fields(service.page, table, "where instances attest their version", keys)
+    series = fields.take(
+        "series", "build_info", "build_info", "build_info", lambda text, _: label_name(text)
+    )
+    label = fields.take("label", "version", "version", "version", lambda text, _: label_name(text))
+    return Attests(_source(fields, "gauge", endpoints), series, label)
 
 
 def _metrics(service: Fields, endpoints: tuple[EndpointSpec, ...]) -> Table | None:
@@ -220,6 +237,7 @@ def _metric(page: Page, name: str, node: Node, endpoints: tuple[EndpointSpec, ..
         quantile=_quantile(fields, kind),
         plot=fields.flag("plot", False),
         shared=fields.flag("shared", False),
+        protected=fields.flag("protected", False) if fields.has("protected") else None,
     )
 
 
