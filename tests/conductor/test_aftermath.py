@@ -55,6 +55,7 @@ class World:
         self.errors: float | None = 1.0  # of the old version, with all the traffic
         self.versions = {"s1": "1.4.0", "s2": "1.4.0", "c": "1.5.0"}
         self.silent: set[str] = set()  # instances that cannot be read
+        self.watch: Any = None
 
     async def look(self, now: float) -> Scrape:
         await asyncio.sleep(0)
@@ -101,6 +102,7 @@ async def world(
         service=SERVICE, metrics=made, ledger=house.ledger, live=house.live, agent=house.agent,
         memory=tmp_path / "judge", clock=house.clock,
     )  # fmt: skip
+    made.watch = watch
     task = asyncio.create_task(watch.run())
     yield made
     task.cancel()
@@ -293,3 +295,24 @@ async def test_s01_with_one_instance_of_another_version_the_agent_does_not_go_ba
     await house.until(lambda: all(i.version == "1.4.0" for i in house.live.fleet["shop"].stable))
     await house.look("REGRESS", "rollback", symptoms=SYMPTOM)
     assert await house.ended() == "rolled_back"
+
+
+async def test_f24_a_third_version_mid_canary_is_held_named_and_gets_no_credit_for_the_second(
+    world: World,
+) -> None:
+    house = world.house
+    await house.to_canary()
+    await house.until(lambda: world.watch._judge.step_s > 0.05, "evidence of 1.5.0")
+    gathered = world.watch._judge.step_s
+    world.versions["c"] = "1.6.0"
+    await house.until(lambda: house.of(ev.TargetChanged), "it is seen")
+    assert world.watch._judge.step_s < gathered, "what was gathered was about another version"
+    (changed,) = house.of(ev.TargetChanged)
+    assert (changed.what, changed.wanted, changed.found) == ("version", "1.5.0", "1.6.0")
+    await house.until(lambda: house.run.hold and house.run.hold.cause == "version", "it is held")
+    await house.look("PASS")
+    await house.still(0.1)
+    assert house.run.step == 0
+    world.versions["c"] = "1.5.0"
+    await house.until(lambda: not house.run.hold or house.run.hold.cause != "version", "it is back")
+    assert house.of(ev.TargetRestored)
