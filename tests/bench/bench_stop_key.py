@@ -103,34 +103,39 @@ def until(true: Any, seconds: float = 60) -> Any:
 
 
 def rounds(d: Path, count: int) -> tuple[list[float], list[float]]:
+    """Press the key `count` times: milliseconds to the fence, and to the words on the screen."""
     one, two = Dashboard(d), Dashboard(d)
-    one.until("CONTROL", "AGENT", "DATA LIVE", others=(two,))
-    fenced, shown = [], []
-    for number in range(count):
-        time.sleep(0.2 + (number % 10) / 50)  # other phases of the frame clock and the flood
-        for _ in range(20):
-            one.feed()
-            two.feed()
-        before = ask(d / "governor.sock", op="status")["status"]["spool_seq"]
-        pressed = time.time()
-        one.child.send("p")
-        seen = one.until("PAUSED", others=(two,))
-        entry = ask(d / "governor.sock", op="spool", after=before)["entries"][0]
-        fenced.append((entry["at"] - pressed) * 1000)
-        shown.append((seen - pressed) * 1000)
-        answer = ask(d / "command.sock", op="release", id=f"again-{number}", reason="again")
-        assert answer["ok"], answer
-        until(lambda: ask(d / "governor.sock", op="status")["status"]["mode"] == "agent")
-        end = time.monotonic() + 20
-        while not one.shows("AGENT"):
-            one.feed()
-            two.feed()
-            if time.monotonic() > end:
-                raise SystemExit("still paused:\n" + "\n".join(one.screen.display))
-    for dashboard in (one, two):
-        dashboard.child.send("q")
-        dashboard.child.close(force=True)
-    return fenced, shown
+    try:
+        one.until("CONTROL", "AGENT", "DATA LIVE", others=(two,))
+        pressed = [press(d, number, one, two) for number in range(count)]
+    finally:
+        for dashboard in (one, two):
+            dashboard.child.send("q")
+            dashboard.child.close(force=True)
+    return [fenced for fenced, _ in pressed], [shown for _, shown in pressed]
+
+
+def press(d: Path, number: int, one: Dashboard, two: Dashboard) -> tuple[float, float]:
+    """One press, and control given back."""
+    time.sleep(0.2 + (number % 10) / 50)  # other phases of the frame clock and the flood
+    for _ in range(20):
+        one.feed()
+        two.feed()
+    before = ask(d / "governor.sock", op="status")["status"]["spool_seq"]
+    pressed = time.time()
+    one.child.send("p")
+    seen = one.until("PAUSED", others=(two,))
+    entry = ask(d / "governor.sock", op="spool", after=before)["entries"][0]
+    answer = ask(d / "command.sock", op="release", id=f"again-{number}", reason="again")
+    assert answer["ok"], answer
+    until(lambda: ask(d / "governor.sock", op="status")["status"]["mode"] == "agent")
+    end = time.monotonic() + 20
+    while not one.shows("AGENT"):
+        one.feed()
+        two.feed()
+        if time.monotonic() > end:
+            raise SystemExit("still paused:\n" + "\n".join(one.screen.display))
+    return (entry["at"] - pressed) * 1000, (seen - pressed) * 1000
 
 
 def report(what: str, values: list[float], bar: float) -> None:

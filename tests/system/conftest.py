@@ -46,6 +46,15 @@ def wait_for(true: Callable[[], Any], seconds: float, what: str) -> Any:
     raise AssertionError(f"not within {seconds:g} s: {what}")
 
 
+class Screen(pyte.Screen):
+    """A screen that counts how often it rang."""
+
+    bells = 0
+
+    def bell(self, *_: Any) -> None:
+        self.bells += 1
+
+
 class Terminal:
     """A command in a real terminal that is read all the time and replayed to a screen by pyte."""
 
@@ -57,7 +66,7 @@ class Terminal:
         )
         self.child.delaybeforesend = None
         self.pid: int = self.child.pid
-        self._screen = pyte.Screen(width, height)
+        self._screen = Screen(width, height)
         self._stream = pyte.ByteStream(self._screen)
         self._lock = threading.Lock()
         self._closing = os.pipe()
@@ -84,6 +93,16 @@ class Terminal:
         """What is on the screen now."""
         with self._lock:
             return "\n".join(self._screen.display)
+
+    @property
+    def bells(self) -> int:
+        """How often it rang."""
+        return self._screen.bells
+
+    @property
+    def first_row(self) -> str:
+        """Who is in control, and whether the data are live."""
+        return self.text.partition("\n")[0]
 
     def until(self, *words: str, seconds: float = 60.0) -> float:
         """Wait until all the words are on the screen; the seconds it took."""

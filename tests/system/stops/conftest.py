@@ -185,7 +185,7 @@ class Stack:
         ).stdout.strip()  # fmt: skip
         subprocess.run([*git, "branch", "-f", f"again-{self._runs}", commit], check=True)
         answer = self.demo.ask(
-            op="start", id=f"again-{self._runs}", service="shop", commit=commit,
+            op="start", id=f"start-{self._runs}", service="shop", commit=commit,
             base=facts["stable"], mode="act", pace=10.0, seconds=20.0,
         )  # fmt: skip
         assert answer["ok"], answer
