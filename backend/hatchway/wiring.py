@@ -157,6 +157,7 @@ async def _backend(
             policy=in_force,
             clock=clock,
             read_manifest=read_manifest,
+            pipelines=settings.pipelines,
             drill_every_s=installation.drill_every_s,
         )
         desk = Desk(
@@ -168,6 +169,9 @@ async def _backend(
             follower=follower,
             forges=forges,
             clock=clock,
+            allowed_signers=(
+                directory / installation.allowed_signers if installation.allowed_signers else None
+            ),
         )
         async with (
             serve(

@@ -31,6 +31,7 @@ environment: prod
 stages:
   - name: release
     kind: release
+    separation: [author, pusher]  # the tests start and approve with one account
     approvals: 1
     expires: 4h
   - name: canary

@@ -268,7 +268,11 @@ class Forge:
         return {"c0": "1.4.0", "c1": "1.5.0"}.get(commit, commit)
 
     async def changes(self, base: str, commit: str) -> Changes:
-        return Changes((ev.Change(commit, "ana", "a title"),), (ChangedFile("a.py", 1, 0),), 1)
+        return Changes(
+            (ev.Change(commit, "wren", "a title", "wren@example.org"),),
+            (ChangedFile("a.py", 1, 0),),
+            1,
+        )
 
     async def checkout(self, commit: str) -> Path:
         return Path("/nowhere")
@@ -471,12 +475,12 @@ class House:
         command = Command(id=id, kind=kind, **{"reason": "because", **more})  # type: ignore[arg-type]
         return await self.desk.command(command, Identity(by, uid=1))
 
-    async def release(self, service: str = "shop", mode: str = "act") -> Any:
+    async def release(self, service: str = "shop", mode: str = "act", by: str = "rita") -> Any:
         from hatchway.edge.door import StartRequest
 
         self._ids += 1
         request = StartRequest(id=f"start-{self._ids}", service=service, mode=mode)  # type: ignore[arg-type]
-        return await self.desk.start(request, Identity("ana", uid=1))
+        return await self.desk.start(request, Identity(by, uid=1))
 
     def open_item(self, capability: str = "") -> Any:
         return next(

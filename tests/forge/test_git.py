@@ -239,3 +239,26 @@ async def test_names_that_are_not_utf_8_are_differences_that_cannot_be_read(
     (found,) = await forge.difference(base, tip)
     assert found.path.startswith("migrations/1_")
     assert await forge.read(tip, found.path, 1000) is None
+
+
+async def test_everybody_who_wrote_a_part_is_named_however_many_commits_there_are(
+    repo: Repo, forge: GitForge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(git, "MOST_COMMITS", 1)
+    base = repo.commit("base")
+    repo.commit("first", author="luis")
+    message = "second\n\nCo-authored-by: Wren <wren@example.org>\nCo-authored-by: Ana B <ab@x>"
+    repo.git("commit", "-q", "--allow-empty", "-m", message, GIT_AUTHOR_NAME="rita")
+    renamed = {".mailmap": "Somebody Else <other@x> <ana@example.com>\n"}
+    head = repo.commit("third", **renamed)
+    changes = await forge.changes(base, head)
+    assert len(changes.commits) == 1
+    assert set(changes.authors) == {
+        "ana <ana@example.com>",
+        "luis <ana@example.com>",
+        "rita <ana@example.com>",
+        "Wren <wren@example.org>",
+        "Ana B <ab@x>",
+    }
+    assert changes.pushers == ("ana <ana@example.com>",)
+    assert changes.tree == repo.git("rev-parse", f"{head}^{{tree}}")

@@ -19,11 +19,13 @@ from hatchway.conductor.in_force import InForce
 from hatchway.conductor.jobs import Jobs
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import Live
+from hatchway.conductor.terms import Terms
 from hatchway.conductor.weights import Weights
 from hatchway.core import actions as act
 from hatchway.core import events as ev
 from hatchway.core.drills import OFF
 from hatchway.core.next import next_actions
+from hatchway.core.plan import PipelinePlan
 from hatchway.core.state import Effect, State
 from hatchway.forge.port import Forge, ForgeError
 from hatchway.journal.port import JournalError
@@ -54,6 +56,7 @@ class Conductor:
         clock: Callable[[], float],
         read_manifest: ReadManifest,
         drill_every_s: float = OFF,
+        pipelines: Mapping[str, PipelinePlan] | None = None,
     ) -> None:
         self._ledger = ledger
         self._read_manifest = read_manifest
@@ -71,6 +74,12 @@ class Conductor:
             first=self._first,
             clock=clock,
             drill_every_s=drill_every_s,
+        )
+        self._terms = Terms(
+            ledger=ledger,
+            forges=forges,
+            policy=lambda: policy.policy,
+            pipelines=lambda: pipelines or {},
         )
         self._wake = asyncio.Event()
         self._under_way: dict[str, asyncio.Task[None]] = {}
@@ -122,6 +131,7 @@ class Conductor:
             await self._first.settle(run_id)
         elif self._ledger.trouble:
             await self._first.roll_back(run_id, ())
+        await self._terms.look(run_id)
         actions: tuple[act.Action, ...] = ()
         for _ in range(MOST_RECORDS):
             state = self._ledger.state

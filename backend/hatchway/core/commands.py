@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from hatchway.core.events import Mode
+from hatchway.core.events import Mode, Signature
+from hatchway.core.people import Who
 from hatchway.core.plan import MetricSpec, PipelinePlan
 
 
@@ -24,16 +25,26 @@ class StartRun(Struct, frozen=True, kw_only=True):
     plan: PipelinePlan
     policy_digest: str
     attests: bool = False
+    policy_says: dict[str, str] = {}
+    ref: str = ""  # what was asked for, where that was a name and not a commit
+    who: Who | None = None
 
 
 class Accept(Struct, frozen=True, kw_only=True):
-    """A person's yes to an open item."""
+    """A person's yes to an open item; to a release for no more than `max_weight` percent.
+
+    `not_before` is when it begins to count, in seconds since 1970.
+    """
 
     id: str
     by: str
     item: str
     expect_version: int = -1
     reason: str = ""  # only looked at where a yes needs one
+    who: Who | None = None
+    max_weight: int = 100
+    not_before: float = 0.0
+    signature: Signature | None = None
 
 
 class Reject(Struct, frozen=True, kw_only=True):
@@ -43,6 +54,7 @@ class Reject(Struct, frozen=True, kw_only=True):
     by: str
     item: str
     reason: str = ""
+    who: Who | None = None
 
 
 class Review(Struct, frozen=True, kw_only=True):

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import assert_never
 
+import msgspec
+
+from hatchway.core import approvals, residue
 from hatchway.core import commands as cmd
 from hatchway.core import events as ev
-from hatchway.core import residue
 from hatchway.core.answers import Accepted, Refused
 from hatchway.core.decide_services import order, why_only_recommends
+from hatchway.core.people import Who
 from hatchway.core.quarantine import in_quarantine
 from hatchway.core.state import Item, Run, State
 
@@ -67,6 +70,10 @@ def _start(state: State, command: cmd.StartRun, now: float) -> Accepted | Refuse
         plan=command.plan,
         policy_digest=command.policy_digest,
         attests=command.attests,
+        policy_says=command.policy_says,
+        ref=command.ref,
+        requester=command.by,
+        requester_person=command.who.person if command.who else "",
     )
     return Accepted((started,))
 
@@ -137,7 +144,16 @@ def _close_item(state: State, command: cmd.Accept | cmd.Reject, now: float) -> A
         status="accepted" if status == "accepted" else "rejected",
         by=command.by,
         reason=reason,
+        person=command.who.person if command.who else "",
+        how=command.who.how if command.who else "",
     )
+    if isinstance(command, cmd.Accept) and item.type == "approval":
+        closed = msgspec.structs.replace(
+            closed,
+            max_weight=command.max_weight,
+            not_before=command.not_before,
+            signature=command.signature,
+        )
     return Accepted((closed,))
 
 
@@ -164,13 +180,26 @@ def _may_not_accept(
         return Refused(
             "not_holder", f"{authority.holder} has taken over {run.service} and decides alone."
         )
-    if command.by in item.binding.get("not", "").split(","):
-        return Refused(
-            "second_person",
-            "You have already said yes to this.",
-            "A second person has to approve.",
-        )
-    for key, now_is in (("plan", run.plan.digest), ("policy", run.policy_digest)):
-        if item.binding.get(key, now_is) != now_is:
-            return Refused("changed", f"The {key} changed since this was asked.")
+    if item.type == "approval":
+        no = approvals.refusal(state, run, item, command.who or Who(command.by))
+        return no or _too_little(command, now)
+    if item.capability != "rollback":  # going back removes risk, whatever the rules have become
+        for key, now_is in (("plan", run.plan.digest), ("policy", run.policy_digest)):
+            if item.binding.get(key, now_is) != now_is:
+                return Refused(
+                    "changed", f"The {key} changed since this was asked.", "It is asked again."
+                )
+    return None
+
+
+LONGEST_WAIT_S = 7 * 86400.0
+
+
+def _too_little(command: cmd.Accept, now: float) -> Refused | None:
+    """A yes that could never count is no yes."""
+    if not 1 <= command.max_weight <= 100:
+        what = f"A yes to at most {command.max_weight} % of the traffic says nothing."
+        return Refused("bad_request", what, "--max-weight 1 to 100")
+    if not command.not_before <= now + LONGEST_WAIT_S:
+        return Refused("bad_request", "A yes begins to count within a week.", "--not-before 22:00Z")
     return None

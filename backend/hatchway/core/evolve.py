@@ -413,9 +413,11 @@ def _verb(event: ev.Event | ev.Unknown) -> str:
 def _about(event: ev.Event | ev.Unknown) -> str:
     match event:
         case ev.RunStarted():
-            return event.service
+            return f"{event.service} {event.commit}"
         case ev.ItemClosed():
             return event.item
+        case ev.RunReviewed():
+            return event.run
         case _:
             return ""
 

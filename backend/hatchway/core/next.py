@@ -7,6 +7,7 @@ paused, and no share is raised without a permission that is in the journal.
 
 from __future__ import annotations
 
+from hatchway.core import approvals
 from hatchway.core import events as ev
 from hatchway.core.actions import (
     Action,
@@ -57,7 +58,7 @@ def next_actions(state: State, run: Run, now: float) -> tuple[Action, ...]:
     authority = state.authority_of(run.service)
     if run.rollback_from:
         return (ConfirmRollback(run.id),)
-    stale = _stale_items(run, authority, now)
+    stale = (*_stale_items(run, authority, now), *approvals.outdated(state, run, now))
     if stale:
         return (Record(stale),)
     index = next((i for i, s in enumerate(run.stages) if s.status != "passed"), None)
@@ -79,13 +80,13 @@ def next_actions(state: State, run: Run, now: float) -> tuple[Action, ...]:
                 return jobs
             return (Record((ev.StageEnded(run=run.id, stage=stage.name, status="passed"),)),)
         case ReleaseStage():
-            return _release(run, stage, plan, authority, now)
+            return _release(state, run, stage, plan, authority, now)
         case CanaryStage():
             if not any(isinstance(p, ReleaseStage) for p in run.plan.stages[:index]):
                 why = "no release stage comes before it, so nobody could approve the first share"
                 return _failed(run, stage, why)
             back = state.automatic_rollbacks.get(run.service, ())
-            return canary(
+            actions = canary(
                 run,
                 stage,
                 plan,
@@ -95,6 +96,10 @@ def next_actions(state: State, run: Run, now: float) -> tuple[Action, ...]:
                 spent=spent(back, now) >= BUDGET,
                 frozen=state.frozen.get(run.environment),
             )
+            if any(isinstance(a, Record | Apply) for a in actions):
+                return actions
+            again = _asked_again(state, run, authority, now)
+            return (*actions, Record(again, "agent")) if again else actions
 
 
 def _failed(run: Run, stage: Stage, why: str) -> tuple[Action, ...]:
@@ -115,6 +120,8 @@ def _stale_items(run: Run, authority: Authority, now: float) -> tuple[ev.Event, 
             why = "control changed hands"
         elif item.type == "recommendation" and item.step != run.step:
             why = "the step is over"
+        elif _policy_since(run, item):
+            why = "the policy changed"
         elif item.capability == "promote":
             why = _verdict_since(run, item)
         if why:
@@ -128,6 +135,12 @@ def _stale_items(run: Run, authority: Authority, now: float) -> tuple[ev.Event, 
                 )
             )
     return tuple(closed)
+
+
+def _policy_since(run: Run, item: Item) -> bool:
+    """Whether a recommendation stands on a policy that is no longer in force."""
+    was = item.binding.get("policy", run.policy_digest)
+    return item.type == "recommendation" and was != run.policy_digest
 
 
 def _verdict_since(run: Run, item: Item) -> str:
@@ -148,17 +161,17 @@ def _after_failure(run: Run, stage: Stage) -> tuple[Action, ...]:
 
 
 def _release(
-    run: Run, stage: Stage, plan: ReleaseStage, authority: Authority, now: float
+    state: State, run: Run, stage: Stage, plan: ReleaseStage, authority: Authority, now: float
 ) -> tuple[Action, ...]:
     if not run.release_requested:
         return (GatherRelease(run.id, stage.name),)
-    asked = [p for p in run.proposals.values() if p.capability == "open_release"]
-    if not asked:
+    opened = [p for p in run.proposals.values() if p.capability == "open_release"]
+    if not opened:
         return (Ask(run.id, "release", stage.name),)
-    if asked[-1].answer == "deny":
-        return _failed(run, stage, f"the agent may not request a release: {asked[-1].why}")
-    approvals = [i for i in run.items.values() if i.type == "approval"]
-    rejected = next((i for i in approvals if i.status == "rejected"), None)
+    if opened[-1].answer == "deny":
+        return _failed(run, stage, f"the agent may not request a release: {opened[-1].why}")
+    asked = approvals.approvals(run)
+    rejected = next((i for i in asked if i.status == "rejected"), None)
     if rejected is not None:
         why = f"{rejected.by} said no"
         return (
@@ -169,29 +182,25 @@ def _release(
                 )
             ),
         )
-    yes = [i for i in approvals if i.status == "accepted"]
-    if len(yes) >= plan.approvals:
+    if not approvals.lacking(run, 0, now):
         if authority.mode == "paused":
             return ()
         return (Record((ev.StageEnded(run=run.id, stage=stage.name, status="passed"),)),)
-    if any(i.status == "open" for i in approvals):
+    if any(i.status == "open" for i in asked) or not approvals.waits_for_people(run, 0):
         return ()
-    opened = ev.ItemOpened(
-        run=run.id,
-        item=f"run-{run.id}.approval.{len(approvals) + 1}",
-        type="approval",
-        capability="open_release",
-        step=run.step,
-        expires_at=now + plan.expires_s,
-        lines=run.risk_reasons,
-        binding={
-            "stage": stage.name,
-            "commit": run.commit,
-            "plan": run.plan.digest,
-            "policy": run.policy_digest,
-            "max_weight": "100",
-            "epoch": str(authority.epoch),
-            "not": ",".join(i.by for i in yes),
-        },
-    )
-    return (Record((opened,), "agent"),)
+    return (Record((approvals.question(state, run, plan, authority.epoch, now),), "agent"),)
+
+
+def _asked_again(
+    state: State, run: Run, authority: Authority, now: float
+) -> tuple[ev.ItemOpened, ...]:
+    """The question about a release whose yes does not cover the next share (any more).
+
+    A no is not asked again: the run stays where it is, and people may roll it back.
+    """
+    plan, asked = approvals.release_stage(run), approvals.approvals(run)
+    if plan is None or not approvals.waits_for_people(run, run.step + 1):
+        return ()
+    if any(i.status in ("open", "rejected") for i in asked):
+        return ()
+    return (approvals.question(state, run, plan, authority.epoch, now),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hatchway.core import events as ev
+from hatchway.core.approvals import covered, standing
 from hatchway.core.state import Authority, Item, Proposal, Run
 
 FRESH_S = 10.0  # an automatic promotion is only worth the evidence of this moment
@@ -34,17 +35,15 @@ def to_roll_back(
 def for_step(run: Run, step: int, authority: Authority, now: float) -> tuple[ev.By, str] | None:
     """Who allowed `step`: the first is covered by the release's approval, each other by its own.
 
-    To take over is to stop first: what was approved before that waits until it is given back.
+    Nobody goes further than people have said yes to. To take over is to stop first: what was
+    approved before that waits until it is given back.
     """
+    if not covered(run, step, now):
+        return None
     if step == 0:
-        approved = [
-            i
-            for i in run.items.values()
-            if i.type == "approval"
-            and i.status == "accepted"
-            and not (authority.mode == "person" and i.closed_at < authority.since)
-        ]
-        return (ev.By("person", approved[-1].by), "approved the release") if approved else None
+        taken = authority.since if authority.mode == "person" else float("-inf")
+        yes = [item for item in standing(run) if item.closed_at >= taken]
+        return (ev.By("person", yes[-1].by), "approved the release") if yes else None
     for item in run.items.values():
         fresh = recent(item.closed_at, now, FRESH_YES_S)
         if fresh and _valid(item, "promote", run, authority):

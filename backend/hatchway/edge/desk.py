@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import msgspec
 
 from hatchway.conductor.authority import AuthorityFollower
 from hatchway.conductor.in_force import InForce
 from hatchway.conductor.ledger import Ledger
+from hatchway.conductor.terms import Terms, policy_says
 from hatchway.core import commands as cmd
 from hatchway.core import events as ev
 from hatchway.core.decide import Accepted, Refused, decide
@@ -23,10 +26,12 @@ from hatchway.core.policy import Policy, mode_in_force
 from hatchway.core.state import Answered, State
 from hatchway.edge.door import Answer, DrillReport, OrderRequest, StartRequest
 from hatchway.edge.drills import BadEvidence, recorded
-from hatchway.edge.identity import Identity
+from hatchway.edge.identity import Identity, People
 from hatchway.edge.orders import ordered
 from hatchway.edge.protocol import Ack, Command
 from hatchway.edge.protocol import Refused as WireRefused
+from hatchway.edge.signing import Signing
+from hatchway.edge.yes import Yes
 from hatchway.forge.port import Forge, ForgeError
 from hatchway.journal.port import Duplicate, JournalError
 from hatchway.targets.port import Declined, Target, TargetError
@@ -50,6 +55,7 @@ class Desk:
         follower: AuthorityFollower,
         forges: Mapping[str, Forge],
         clock: Callable[[], float],
+        allowed_signers: Path | None = None,
     ) -> None:
         self._installation = installation
         self._pipelines = pipelines
@@ -59,6 +65,14 @@ class Desk:
         self._follower = follower
         self._forges = forges
         self._clock = clock
+        self._terms = Terms(
+            ledger=ledger,
+            forges=forges,
+            policy=lambda: self._policy,
+            pipelines=lambda: self._pipelines,
+        )
+        signing = Signing(allowed_signers, time.monotonic)
+        self._yes = Yes(ledger, self._terms, signing, People(installation))
 
     @property
     def _policy(self) -> Policy:
@@ -66,45 +80,60 @@ class Desk:
 
     async def command(self, command: Command, who: Identity) -> Answer:
         """Stops, giving back, yes and no."""
-        known = self._known(command.id, command.kind)
+        about = self._service(command.service) or ""
+        if command.kind in ABOUT_ITEMS:
+            about = command.item
+        known = self._known(command.id, command.kind, about)
         if known is not None:
             return known
         if command.kind not in STOPS and command.id in self._ledger.state.answers:
             return _reused(command.id)
+        if command.kind == "challenge":
+            text = await self._yes.challenge(command)
+            if isinstance(text, Refused):
+                return WireRefused(command.id, text.code, text.why, text.todo)
+            return Ack(command.id, 0, text)
         if command.kind in ("accept", "reject"):
             return await self._close_item(command, who)
         if command.kind == "review":
             review = cmd.Review(id=command.id, by=who.name, run=command.item, reason=command.reason)
-            return await self._decide(review, who.name, f"review {command.item}")
+            return await self._decide(review, who, f"review {command.item}")
         if command.kind in OF_ALL:
+            if who.services:
+                return _out_of_scope(command.id, who, "all of them")
             return await self._at_governor(command, "", who)
         service = self._service(command.service)
         if service is None:
             return self._no_such_service(command.id, command.service)
+        if not who.covers(service):
+            return _out_of_scope(command.id, who, service)
         if command.kind == "release":
             return await self._release(command, service, who)
         return await self._at_governor(command, service, who)
 
     async def start(self, request: StartRequest, who: Identity) -> Answer:
         """Start a run of a service's pipeline."""
-        known = self._known(request.id, "start")
-        if known is not None:
-            return known
-        if request.id in self._ledger.state.answers:
-            return _reused(request.id)
         service = self._service(request.service)
         if service is None:
             return self._no_such_service(request.id, request.service)
+        if not who.covers(service):
+            return _out_of_scope(request.id, who, service)
         forge = self._forges[service]
         try:
             commit = await forge.resolve(request.commit or "HEAD")
+            known = self._known(request.id, "start", f"{service} {commit}")
+            if known is not None:
+                return known
+            if request.id in self._ledger.state.answers:
+                return _reused(request.id)
+            tag = await _tag(forge, request.commit, commit)
             base = await forge.resolve(
                 request.base or self._ledger.state.live_commit(service) or f"{commit}~1"
             )
             versions = await forge.version(base), await forge.version(commit)
         except ForgeError as error:
             refused = Refused("no_such_commit", str(error), "Name a commit of the repository.")
-            return await self._refuse(request.id, who.name, "start", refused)
+            return await self._refuse(request.id, who, "start", refused)
         plan = self._pipelines[service]
         start = cmd.StartRun(
             id=request.id,
@@ -120,8 +149,11 @@ class Desk:
             plan=plan,
             policy_digest=self._policy.digest,
             attests=self._spec(service).attests is not None,
+            policy_says=policy_says(self._policy, plan.environment),
+            ref=tag,
+            who=who.who,
         )
-        return await self._decide(start, who.name, f"start {service}")
+        return await self._decide(start, who, f"start {service} {commit}")
 
     async def drill(self, report: DrillReport, who: Identity) -> Answer:
         """Record the evidence of a drill; the same evidence again is the same answer."""
@@ -134,8 +166,8 @@ class Desk:
             event = recorded(report.evidence, self._clock())
         except BadEvidence as error:
             refused = Refused("bad_evidence", str(error), "Send the file as the drill wrote it.")
-            return await self._refuse(report.id, who.name, "drill", refused)
-        return await self._journal(report.id, who.name, "drill", lambda _: Accepted((event,)))
+            return await self._refuse(report.id, who, "drill", refused)
+        return await self._journal(report.id, who, "drill", lambda _: Accepted((event,)))
 
     async def order(self, request: OrderRequest, who: Identity) -> Answer:
         """Quarantine, expectations, the breaker: what a person says is decided and journaled."""
@@ -147,9 +179,11 @@ class Desk:
         service = self._service(request.service)
         if service is None:
             return self._no_such_service(request.id, request.service)
+        if not who.covers(service):
+            return _out_of_scope(request.id, who, service)
         what = f"{request.kind} {request.item or service}"
         command = ordered(request, self._spec(service), who.name)
-        return await self._decide(command, who.name, what)
+        return await self._decide(command, who, what)
 
     # --- stops ------------------------------------------------------------------------------------
 
@@ -162,7 +196,7 @@ class Desk:
             )
         except Declined as no:
             refused = Refused(no.code, str(no), no.todo)
-            return await self._refuse(command.id, who.name, f"{op} {service}".strip(), refused)
+            return await self._refuse(command.id, who, f"{op} {service}".strip(), refused)
         except TargetError as error:
             return WireRefused(
                 command.id,
@@ -193,26 +227,34 @@ class Desk:
         )
         outcome = decide(self._ledger.state, release, self._clock())
         if isinstance(outcome, Refused):
-            return await self._refuse(command.id, who.name, f"release {service}", outcome)
+            return await self._refuse(command.id, who, f"release {service}", outcome)
         return await self._at_governor(command, service, who)
 
     # --- decisions --------------------------------------------------------------------------------
 
     async def _close_item(self, command: Command, who: Identity) -> Answer:
+        runs = self._ledger.state.runs.values()
+        service = next((r.service for r in runs if command.item in r.items), "")
+        if service and not who.covers(service):
+            return _out_of_scope(command.id, who, service)
         asked: cmd.Accept | cmd.Reject
+        what = f"{command.kind} {command.item}"
         if command.kind == "accept":
-            asked = cmd.Accept(
+            yes = await self._yes.accept(command, who)
+            if isinstance(yes, Refused):
+                return await self._refuse(command.id, who, what, yes)
+            asked = yes
+        else:
+            asked = cmd.Reject(
                 id=command.id,
                 by=who.name,
                 item=command.item,
-                expect_version=command.expect_version,
                 reason=command.reason,
+                who=who.who,
             )
-        else:
-            asked = cmd.Reject(id=command.id, by=who.name, item=command.item, reason=command.reason)
         service = self._rolls_back(asked) if self._ledger.trouble else ""
         if not service:
-            answer = await self._decide(asked, who.name, f"{command.kind} {command.item}")
+            answer = await self._decide(asked, who, what)
             if isinstance(answer, Ack) or answer.code != "journal":
                 return answer
             service = self._rolls_back(asked)
@@ -235,13 +277,15 @@ class Desk:
                     return run.service if isinstance(outcome, Accepted) else ""
         return ""
 
-    async def _decide(self, command: cmd.Command, by: str, what: str) -> Answer:
+    async def _decide(self, command: cmd.Command, who: Identity, what: str) -> Answer:
+        if command.by != who.name:  # a key said who it really is
+            who = msgspec.structs.replace(who, name=command.by)
         return await self._journal(
-            command.id, by, what, lambda state: decide(state, command, self._clock())
+            command.id, who, what, lambda state: decide(state, command, self._clock())
         )
 
     async def _journal(
-        self, id: str, by: str, what: str, outcome_in: Callable[[State], Accepted | Refused]
+        self, id: str, who: Identity, what: str, outcome_in: Callable[[State], Accepted | Refused]
     ) -> Answer:
         refused: Refused | None = None
 
@@ -256,7 +300,7 @@ class Desk:
             return ()
 
         try:
-            await self._ledger.record(once, actor=by, idem=id)
+            await self._ledger.record(once, actor=who.name, idem=id)
         except Duplicate:
             pass  # the same command came twice at once; the other one has the answer
         except JournalError as error:
@@ -267,15 +311,24 @@ class Desk:
                 "Make room or unlock the journal; pause, take over and roll back still work.",
             )
         if refused is not None:
-            return await self._refuse(id, by, what, refused)
-        known = self._ledger.state.answers.get(id)
-        if known is None:
-            return WireRefused(id, "lost", "The answer is older than what is kept.")
-        return _answer(id, known)
+            return await self._refuse(id, who, what, refused)
+        verb, _, about = what.partition(" ")
+        known = self._known(id, verb, about)
+        if known is not None:
+            return known
+        if id in self._ledger.state.answers:  # another command of this id came at the same time
+            return _reused(id)
+        return WireRefused(id, "lost", "The answer is older than what is kept.")
 
-    async def _refuse(self, id: str, by: str, what: str, refused: Refused) -> Answer:
+    async def _refuse(self, id: str, who: Identity, what: str, refused: Refused) -> Answer:
         event = ev.CommandRefused(
-            command=id, by=by, what=what, code=refused.code, why=refused.why, todo=refused.todo
+            command=id,
+            by=who.name,
+            what=what,
+            code=refused.code,
+            why=refused.why,
+            todo=refused.todo,
+            how=who.who.how,
         )
 
         def once(state: State) -> tuple[ev.Event, ...]:
@@ -283,13 +336,15 @@ class Desk:
 
         # A refusal changes nothing, so it is also good unrecorded.
         with contextlib.suppress(JournalError):
-            await self._ledger.record(once, actor=by, idem=id)
+            await self._ledger.record(once, actor=who.name, idem=id)
         return WireRefused(id, refused.code, refused.why, refused.todo)
 
-    def _known(self, id: str, verb: str) -> Answer | None:
-        """The answer that this very command got before."""
+    def _known(self, id: str, verb: str, about: str = "") -> Answer | None:
+        """The answer that this very command got before; None also for another one of this id."""
         known = self._ledger.state.answers.get(id)
         if known is None or known.what not in _SAME.get(verb, (verb,)):
+            return None
+        if known.what == verb and known.about and about and known.about != about:
             return None
         return _answer(id, known)
 
@@ -314,6 +369,23 @@ class Desk:
         )
 
 
+async def _tag(forge: Forge, asked: str, commit: str) -> str:
+    """The tag that was asked for; empty for anything else. A branch is meant to move, a tag is not."""
+    if not asked or commit.startswith(asked):
+        return ""
+    with contextlib.suppress(ForgeError):
+        name = asked.removeprefix("refs/tags/")
+        if await forge.resolve(f"refs/tags/{name}") == commit:
+            return name
+    return ""
+
+
+def _out_of_scope(id: str, who: Identity, service: str) -> WireRefused:
+    why = f"what {who.name} came with is good for {', '.join(who.services)}, not for {service}"
+    return WireRefused(id, "not_allowed", why, "use a token for this service, or ask oncall")
+
+
+ABOUT_ITEMS = frozenset({"accept", "reject", "review", "challenge"})
 _SAME = {"accept": ("accept", "rollback")}  # see `_close_item`
 
 

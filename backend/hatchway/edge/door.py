@@ -96,7 +96,7 @@ def kind_of(request: Request) -> str:
 def allowed(request: Request, who: Identity) -> protocol.Refused | None:
     """The refusal when somebody may not ask for this; None when it may be asked."""
     kind = kind_of(request)
-    right = "approve" if kind in ("accept", "reject") else kind
+    right = "approve" if kind in ("accept", "reject", "challenge") else kind
     why = who.why_not(right)
     if not why:
         return None

@@ -62,6 +62,10 @@ class Identity(msgspec.Struct, frozen=True):
     until: float = 0.0
     services: tuple[str, ...] = ()
 
+    def covers(self, service: str) -> bool:
+        """Whether what they came with is good for a service."""
+        return not self.services or service in self.services
+
     @property
     def who(self) -> Who:
         """As the core knows them."""

@@ -59,6 +59,10 @@ class Line(msgspec.Struct, frozen=True):
     reason: str = ""
     expect_epoch: int = -1
     expect_version: int = -1
+    max_weight: int = 100
+    not_before: float = 0.0
+    signed: str = ""
+    signature: str = ""
     commit: str = ""
     base: str = ""
     mode: Literal["act", "recommend"] = "recommend"
@@ -215,6 +219,10 @@ def _request(line: Line) -> Request | None:
                 reason=line.reason,
                 expect_epoch=line.expect_epoch,
                 expect_version=line.expect_version,
+                max_weight=line.max_weight,
+                not_before=line.not_before,
+                signed=line.signed,
+                signature=line.signature,
             )
     return None
 

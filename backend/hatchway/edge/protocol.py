@@ -105,7 +105,16 @@ ServerMessage = Hello | Snapshot | Delta | Reset | Beat | Ack | Refused
 # --- client to server ---------------------------------------------------------------------------
 
 CommandKind = Literal[
-    "pause", "takeover", "rollback", "stop_all", "release", "readmit", "accept", "reject", "review"
+    "pause",
+    "takeover",
+    "rollback",
+    "stop_all",
+    "release",
+    "readmit",
+    "accept",
+    "reject",
+    "review",
+    "challenge",
 ]
 
 
@@ -124,7 +133,10 @@ class Command(_Message, frozen=True, tag="command"):
 
     `release` is giving control back (it needs a `reason`). `review` is a word on a run that has
     ended: `item` names the run. `expect_epoch` and `expect_version`
-    are only looked at for commands that add risk (`release`, `accept`).
+    are only looked at for commands that add risk (`release`, `accept`). A yes to a release covers
+    at most `max_weight` percent and begins at `not_before`. `challenge` asks for the text that a
+    yes to `item` is signed over (in `said` of its `Ack`); it comes back as `signed` beside its
+    SSH signature.
     """
 
     id: str
@@ -134,6 +146,10 @@ class Command(_Message, frozen=True, tag="command"):
     reason: str = ""
     expect_epoch: int = -1
     expect_version: int = -1
+    max_weight: int = 100
+    not_before: float = 0.0
+    signed: str = ""
+    signature: str = ""
 
 
 class Ping(_Message, frozen=True, tag="ping"):

@@ -50,13 +50,15 @@ class GitForge:
             "log",
             "-z",
             f"--max-count={MOST_COMMITS}",
-            "--format=%H%x00%an%x00%s",
+            "--format=%H%x00%an%x00%ae%x00%s",
             span,
         )
         fields = log.split("\0")
         commits = tuple(
-            Change(commit, author[:LONGEST_NAME], title[:LONGEST_TITLE])
-            for commit, author, title in zip(fields[::3], fields[1::3], fields[2::3], strict=False)
+            Change(commit, author[:LONGEST_NAME], title[:LONGEST_TITLE], email[:LONGEST_NAME])
+            for commit, author, email, title in zip(
+                fields[::4], fields[1::4], fields[2::4], fields[3::4], strict=False
+            )
         )
         stat = await self._git(
             "diff",
@@ -69,7 +71,23 @@ class GitForge:
         )
         files = tuple(_changed(entry) for entry in stat.split("\0") if entry)
         in_all = int(await self._git("rev-list", "--count", span))
-        return Changes(commits, files, in_all)
+        pusher, tree = (await self._git("show", "-s", "--format=%cn <%ce>%x00%T", commit)).split(
+            "\0"
+        )
+        authors = await self._authors(span)
+        return Changes(commits, files, in_all, authors, (pusher.strip(),), tree.strip())
+
+    async def _authors(self, span: str) -> tuple[str, ...]:
+        """Everybody who wrote a commit of all of them, as it stands there: no .mailmap is believed,
+        since who writes a commit may write that file too.
+        """
+        said = await self._git(
+            *("-c", "log.showSignature=false", "log", "-z", "--no-mailmap"),
+            "--format=%an <%ae>%x1e%(trailers:key=Co-authored-by,valueonly,separator=%x1e)",
+            span,
+        )
+        names = (name.strip() for entry in said.split("\0") for name in entry.split("\x1e"))
+        return tuple(dict.fromkeys(filter(None, names)))
 
     async def difference(self, base: str, commit: str) -> tuple[SourceFile, ...]:
         said = await self._git(

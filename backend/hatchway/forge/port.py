@@ -26,12 +26,17 @@ class ChangedFile(Struct, frozen=True):
 class Changes(Struct, frozen=True):
     """What lies between two commits, the newest commit first.
 
-    `commits` may be cut off at a number; `in_all` counts them all.
+    `commits` may be cut off at a number; `in_all` counts them all. `authors` has everybody who wrote
+    one of them, co-authors too, and `pushers` who committed the newest: "Name <e-mail>". `tree` is
+    the id of the newest commit's files.
     """
 
     commits: tuple[Change, ...]
     files: tuple[ChangedFile, ...]
     in_all: int
+    authors: tuple[str, ...] = ()
+    pushers: tuple[str, ...] = ()
+    tree: str = ""
 
 
 class Forge(Protocol):

@@ -2,25 +2,75 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
+import time
 from pathlib import Path
+
+from msgspec import Struct
 
 from hatchway.journal.checkpoint import Checkpoint, CheckpointError
 
 NAMESPACE = "hatchway-checkpoint"
+APPROVAL = "hatchway-approval"
 TIMEOUT_S = 60.0  # a key may ask for its passphrase or for a touch
+_FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+
+
+class SignatureError(Exception):
+    """A text is not signed, or cannot be; says why."""
+
+
+class Signer(Struct, frozen=True):
+    """Who signed, as a file of allowed signers names them, and with which key."""
+
+    principal: str
+    fingerprint: str
+
+
+def sign_text(text: bytes, key: Path, namespace: str) -> str:
+    """The signature of a text by a private key, or by a public one whose agent runs.
+
+    Raises SignatureError.
+    """
+    done = _ssh_keygen(["-Y", "sign", "-f", str(key), "-n", namespace], text)
+    if done.returncode != 0:
+        raise SignatureError(f"The key {key} does not sign: {_said(done)}.")
+    return done.stdout.decode("ascii", "replace")
+
+
+def who_signed(
+    text: bytes, armored: str, allowed: Path, namespace: str, at: float | None = None
+) -> Signer:
+    """Who signed a text, by a file of allowed signers (see ssh-keygen(1)).
+
+    `at`, in seconds since 1970, is when the key had to be valid; None: now. Raises SignatureError
+    when nobody in the file did.
+    """
+    with tempfile.NamedTemporaryFile(suffix=".sig") as file:
+        file.write(armored.encode())
+        file.flush()
+        known = ["-f", str(allowed), "-s", file.name]
+        if at is not None:  # without a zone it is the local time
+            known += ["-O", time.strftime("verify-time=%Y%m%d%H%M%S", time.localtime(at))]
+        done = _ssh_keygen(["-Y", "find-principals", *known], b"")
+        names = done.stdout.decode("utf-8", "replace").splitlines()
+        if done.returncode == 0 and names:
+            who = names[0].split(",")[0]
+            done = _ssh_keygen(["-Y", "verify", *known, "-I", who, "-n", namespace], text)
+            key = _FINGERPRINT.search(done.stdout.decode("utf-8", "replace"))
+            if done.returncode == 0 and key is not None:
+                return Signer(who, key[0])
+    raise SignatureError(f"it is not one of those allowed in {allowed}: {_said(done)}")
 
 
 def sign(checkpoint: Checkpoint, key: Path) -> str:
-    """The signature of a checkpoint by a private key, or by a public one whose agent runs.
-
-    Raises CheckpointError.
-    """
-    done = _ssh_keygen(["-Y", "sign", "-f", str(key), "-n", NAMESPACE], checkpoint.signed_text)
-    if done.returncode != 0:
-        raise CheckpointError(f"The key {key} does not sign: {_said(done)}.")
-    return done.stdout.decode("ascii", "replace")
+    """The signature of a checkpoint (see `sign_text`). Raises CheckpointError."""
+    try:
+        return sign_text(checkpoint.signed_text, key, NAMESPACE)
+    except SignatureError as error:
+        raise CheckpointError(str(error)) from error
 
 
 def signer(checkpoint: Checkpoint, allowed: Path) -> str:
@@ -30,22 +80,13 @@ def signer(checkpoint: Checkpoint, allowed: Path) -> str:
     """
     if not checkpoint.sshsig:
         raise CheckpointError(f"The checkpoint of record {checkpoint.seq} is not signed.")
-    with tempfile.NamedTemporaryFile(suffix=".sig") as file:
-        file.write(checkpoint.sshsig.encode())
-        file.flush()
-        known = ["-f", str(allowed), "-s", file.name]
-        done = _ssh_keygen(["-Y", "find-principals", *known], b"")
-        names = done.stdout.decode("utf-8", "replace").splitlines()
-        if done.returncode == 0 and names:
-            who = names[0].split(",")[0]
-            check = ["-Y", "verify", *known, "-I", who, "-n", NAMESPACE]
-            done = _ssh_keygen(check, checkpoint.signed_text)
-            if done.returncode == 0:
-                return who
-    raise CheckpointError(
-        f"The signature of the checkpoint of record {checkpoint.seq} is not one of those allowed"
-        f" in {allowed}: {_said(done)}."
-    )
+    text, armored = checkpoint.signed_text, checkpoint.sshsig
+    try:
+        return who_signed(text, armored, allowed, NAMESPACE).principal
+    except SignatureError as error:
+        raise CheckpointError(
+            f"The signature of the checkpoint of record {checkpoint.seq}: {error}."
+        ) from error
 
 
 def _ssh_keygen(arguments: list[str], text: bytes) -> subprocess.CompletedProcess[bytes]:
@@ -57,8 +98,8 @@ def _ssh_keygen(arguments: list[str], text: bytes) -> subprocess.CompletedProces
             timeout=TIMEOUT_S,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired) as e:
-        raise CheckpointError(f"ssh-keygen, which signatures need, does not work: {e}.") from e
+    except (OSError, ValueError, subprocess.TimeoutExpired) as e:
+        raise SignatureError(f"ssh-keygen, which signatures need, does not work: {e}.") from e
 
 
 def _said(done: subprocess.CompletedProcess[bytes]) -> str:

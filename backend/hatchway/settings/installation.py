@@ -11,7 +11,6 @@ from hatchway.core.plan import (
     EndpointSpec,
     Installation,
     MetricSpec,
-    Person,
     SeriesRef,
     ServiceSpec,
 )
@@ -20,10 +19,10 @@ from hatchway.settings.document import Entry, Node, Page, Scalar, Table
 from hatchway.settings.endpoints import endpoint_of, label_name
 from hatchway.settings.errors import quoted, unknown
 from hatchway.settings.fields import NAME, REQUIRED, Fields, check_name, clean
+from hatchway.settings.people import ROLES, people_of
 from hatchway.settings.targets import target_of
 from hatchway.settings.words import NotUnderstood
 
-ROLES = ("viewer", "operator", "approver", "admin", "auditor")
 MetricKind = Literal["counts", "latency", "gauge", "state", "series"]
 ShownAs = Literal["percent", "per_minute", "ms", "plain"]
 METRIC_KEYS = (
@@ -58,20 +57,26 @@ def installation_of(page: Page) -> Installation:
         "everyone",
         "listen",
         "token_file",
+        "tls",
+        "allowed_signers",
         "lease",
         "drill_every",
         "checkpoints",
     )
     fields = Fields(page, page.root, "the installation", keys)
     table = fields.table("services", required=True, example="shop: ...")
+    cert, key = _tls(fields)
     return Installation(
         environment=fields.text("environment", pattern=NAME, example="prod"),
         name=fields.text("name", "", pattern=NAME, example="demo"),
         services=tuple(_service(page, name, e) for name, e in _named(page, table, "a service")),
-        people=_people(page, fields.table("people")),
+        people=people_of(page, fields.table("people"), _named),
         everyone=fields.words("everyone", ROLES, example="[viewer]", default=("viewer",)),
         listen=_listen(fields),
         token_file=fields.text("token_file", "", example="token"),
+        tls_cert=cert,
+        tls_key=key,
+        allowed_signers=fields.text("allowed_signers", "", example="allowed_signers"),
         lease_s=fields.duration("lease", 15.0, example="15s", low=5.0, high=3600.0),
         drill_every_s=_drill_every(fields),
         checkpoints=checkpoints_of(fields),
@@ -106,17 +111,30 @@ def _listen(fields: Fields) -> str:
     host, _, port = listen.rpartition(":")
     if not host or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
         fields.report("listen", f"{quoted(listen)} is not address:port", "listen: 127.0.0.1:8643")
-    elif not _is_loopback(host):
+    elif not _is_loopback(host) and not fields.has("tls"):
         fields.report(
             "listen",
             f"{quoted(host)} can be reached from other machines, and this port has no TLS",
-            "listen: 127.0.0.1:8643, and reach it through ssh -L",
+            "listen: 127.0.0.1:8643, and reach it through ssh -L; or tls: {cert: ..., key: ...}",
         )
     elif not fields.has("token_file"):
         fields.report(
             "listen", "every account of this machine can open this port", "token_file: token"
         )
     return listen
+
+
+def _tls(fields: Fields) -> tuple[str, str]:
+    """The files of the certificate (with its chain) and of its private key."""
+    table = fields.table("tls", example="cert: tls/cert.pem, key: tls/key.pem")
+    if table is None:
+        return "", ""
+    tls = Fields(fields.page, table, "tls", ("cert", "key"))
+    cert = tls.text("cert", example="tls/cert.pem")
+    key = tls.text("key", example="tls/key.pem")
+    if not fields.has("listen"):
+        fields.report("tls", "tls without listen protects nothing", "listen: 0.0.0.0:8643")
+    return cert, key
 
 
 def _is_loopback(host: str) -> bool:
@@ -128,21 +146,6 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
-
-
-def _people(page: Page, table: Table | None) -> tuple[Person, ...]:
-    found: list[Person] = []
-    for name, entry in _named(page, table, "a person"):
-        fields = Fields(page, entry.value, f"the person {quoted(name)}", ("login", "uid", "roles"))
-        login = fields.text("login", "", example=name)
-        uid = fields.whole("uid", -1, low=0, high=2**32 - 2, example=1000)
-        if not login and uid < 0:
-            fields.report("login", f"{quoted(name)} has no account", f"login: {name}")
-        if login and any(login == other.login for other in found):
-            fields.report("login", f"two people have the login {quoted(login)}", "one of them")
-        roles = fields.words("roles", ROLES, example="[viewer]", default=("viewer",))
-        found.append(Person(name, login, uid, roles))
-    return tuple(found)
 
 
 def _service(page: Page, name: str, entry: Entry) -> ServiceSpec:

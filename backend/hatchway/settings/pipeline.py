@@ -27,10 +27,14 @@ CommandKind = Literal["checks", "tests", "scan", "build", "deploy"]
 COMMAND_KINDS = ("checks", "tests", "scan", "build", "deploy")
 KINDS = (*COMMAND_KINDS, "release", "canary")
 STAGE_KEYS = {
-    "command": ("name", "kind", "budget", "parallel", "steps"),
-    "release": ("name", "kind", "approvals", "expires", "risk"),
+    "command": ("name", "kind", "budget", "parallel", "steps", "artifact"),
+    "release": (
+        *("name", "kind", "approvals", "expires", "risk"),
+        *("separation", "signed", "listed"),
+    ),
     "canary": ("name", "kind", "deploy", "steps"),
 }
+SEPARATION = ("author", "pusher", "requester")
 DEFAULT_BUDGET_S = 600.0
 DEPLOY_BUDGET_S = 120.0  # of each command that brings up the canary
 ADVANCE = ("early", "timed")
@@ -93,7 +97,18 @@ def _commands(page: Page, node: Table, kind: CommandKind) -> CommandStage:
             groups.add(fields.table("parallel", required=True, example="lint: ruff check"))
         case _:
             groups.add_steps(fields, "steps")
-    return CommandStage(name, kind, groups.done(), budget)
+    return CommandStage(name, kind, groups.done(), budget, _artifact(fields, kind))
+
+
+def _artifact(fields: Fields, kind: CommandKind) -> str:
+    path = fields.text("artifact", "", example="dist/shop.tar.gz")
+    if path and kind != "build":
+        fields.report(
+            "artifact", f'"artifact" belongs to kind: build, not to {kind}', "kind: build"
+        )
+    elif path.startswith("/") or ".." in path.split("/"):
+        fields.report("artifact", "an artifact lies in the checkout", "artifact: dist/shop.tar.gz")
+    return path
 
 
 class _Jobs:
@@ -172,12 +187,26 @@ def _release(page: Page, node: Table) -> ReleaseStage:
         risk = rule.choice("risk", RISKS)
         why = rule.text("why", example="changes what other services call")
         rules.append(RiskRule(path, cast(Risk, risk), why))
+    approvals, by_risk = _approvals(page, fields)
     return ReleaseStage(
         fields.text("name", pattern=TITLE, example="release"),
-        fields.whole("approvals", 1, low=1, high=10, example=1),
+        approvals,
         fields.duration("expires", 4 * 3600.0, example="4h"),
         tuple(rules),
+        by_risk,
+        fields.words("separation", SEPARATION, example="[author, pusher]", default=SEPARATION),
+        fields.flag("signed", False),
+        fields.flag("listed", False),
     )
+
+
+def _approvals(page: Page, fields: Fields) -> tuple[int, dict[str, int]]:
+    """One number of people, or one for each risk; a risk that is not named takes the most."""
+    if not isinstance(fields.value("approvals"), Table):
+        return fields.whole("approvals", 1, low=1, high=10, example=1), {}
+    table = Fields(page, fields.table("approvals"), "the approvals by risk", RISKS)
+    numbers = {r: table.whole(r, low=1, high=10, example=1) for r in RISKS if table.has(r)}
+    return max(numbers.values(), default=1), numbers
 
 
 def _canary(page: Page, node: Table) -> CanaryStage:

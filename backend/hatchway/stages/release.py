@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import re
+from pathlib import Path
+
 from hatchway.core import events as ev
-from hatchway.core.plan import ReleaseStage
+from hatchway.core.plan import CommandStage, PipelinePlan, ReleaseStage
 from hatchway.core.risk import Assessment, assess, risk_of
 from hatchway.core.state import Run
 from hatchway.core.undo import Undo
-from hatchway.forge.port import ChangedFile, Forge
+from hatchway.forge.port import ChangedFile, Forge, ForgeError
 from hatchway.stages.undo import ReadManifest, undo_of_release
 
 MOST_FILES = 500
@@ -43,7 +48,45 @@ async def request_release(
         changes=changes.commits,
         files=tuple(_words(f) for f in files[:MOST_FILES]),
         undo=undo,
+        authors=changes.authors,
+        pushers=changes.pushers,
+        artifact=await artifact_of(run.plan, run.commit, forge) or _tree(changes.tree),
     )
+
+
+def _tree(tree: str) -> str:
+    return f"tree:{tree}" if tree else ""
+
+
+async def artifact_of(plan: PipelinePlan, commit: str, forge: Forge) -> str:
+    """The digest of what a build stage says is deployed; empty when none says so. ForgeError.
+
+    A file that holds nothing but a digest, as builders of images write it, is that digest.
+    """
+    paths = [s.artifact for s in plan.stages if isinstance(s, CommandStage) and s.artifact]
+    if not paths:
+        return ""
+    place = await forge.checkout(commit)
+    return " ".join([await asyncio.to_thread(_digest, place, path) for path in paths])
+
+
+_DIGEST = re.compile(rb"\s*(sha256:[0-9a-f]{64})\s*")
+
+
+def _digest(place: Path, path: str) -> str:
+    file = place / path
+    try:
+        if not file.resolve().is_relative_to(place.resolve()):
+            raise ForgeError(f"the artifact {path} is not in the checkout")
+        with file.open("rb") as opened:
+            said = _DIGEST.fullmatch(opened.read(200))
+            opened.seek(0)
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise ForgeError(
+            f"the build says that it makes the artifact {path}, which cannot be read: {error}"
+        ) from error
+    return said[1].decode() if said else f"sha256:{digest}"
 
 
 MOST_AGAINST = 5
