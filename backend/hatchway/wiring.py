@@ -33,6 +33,7 @@ from hatchway.edge.hub import Hub
 from hatchway.edge.publisher import Publisher
 from hatchway.edge.server import serve
 from hatchway.edge.tally import Tally
+from hatchway.edge.turned_away import journal_turned_away
 from hatchway.forge.git import GitForge
 from hatchway.forge.port import Forge
 from hatchway.journal.keeping import Checkpoints
@@ -188,6 +189,7 @@ async def _backend(
                 tasks.create_task(follower.follow(), name="authority"),
                 tasks.create_task(conductor.run(), name="conductor"),
                 tasks.create_task(publisher.tick(), name="publisher"),
+                tasks.create_task(journal_turned_away(health, ledger), name="turned away"),
             ]
             for service in installation.services:
                 watch = CanaryWatch(

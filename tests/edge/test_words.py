@@ -89,6 +89,7 @@ EVENTS: tuple[ev.Event, ...] = (
         direct=True,
         at=1.0,
     ),
+    ev.WireRefused(counts={"bad message": 2}, seconds=10.0),
     ev.RunReviewed(**RUN, by="ana", reason="w"),
     ev.JournalSealed(
         first=1, last=9, hash="h", root="r", file="f", file_sha256="d", state_sha256="s"

@@ -25,6 +25,9 @@ from hatchway.runners.visible import visible
         ("a\u00a0b", "a b"),
         ("\u3164\u034f\u115f", "‹U+3164›‹U+034F›‹U+115F›"),
         ("\U000e0041", "‹U+E0041›"),
+        ("e\u0301\u0302\u0303\u0304", None),
+        ("e" + "\u0301" * 400 + "x", "e" + "\u0301" * 4 + "‹396 marks›x"),
+        ("\u0301" * 9, "\u0301" * 4 + "‹5 marks›"),
     ],
 )
 def test_what_steers_or_hides_is_made_visible_and_letters_stay(raw, shown):

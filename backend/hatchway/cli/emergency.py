@@ -103,10 +103,27 @@ def parse(argv: list[str]) -> dict[str, str]:
 
 def visible(text: object) -> str:
     """Text from outside with control, bidi and zero-width characters made visible."""
+    shown = str(text)
+    if not shown.isascii():
+        shown = _unstacked(shown)
     return "".join(
         c if c.isprintable() and c not in INVISIBLE else c.encode("unicode_escape").decode()
-        for c in str(text)
+        for c in shown
     )
+
+
+def _unstacked(text: str) -> str:
+    """No letter carries more than four marks: a tower of them covers other lines."""
+    from unicodedata import category  # noqa: PLC0415 - only where it is needed
+
+    kept, marks = [], 0
+    for c in text:
+        marks = marks + 1 if ord(c) >= 0x300 and category(c)[0] == "M" else 0
+        if marks <= 4:
+            kept.append(c)
+        elif marks == 5:
+            kept.append("…")
+    return "".join(kept)
 
 
 INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\u180b\u180c\u180d\u180f"

@@ -326,6 +326,13 @@ class CommandRefused(_Event, frozen=True, kw_only=True, tag="command.refused"):
     how: str = ""
 
 
+class WireRefused(_Event, frozen=True, kw_only=True, tag="wire.refused"):
+    """What the edge turned away within `seconds`, counted by the reason: a line for a flood."""
+
+    counts: dict[str, int]
+    seconds: float
+
+
 class RunReviewed(_Event, frozen=True, kw_only=True, tag="run.reviewed"):
     """Somebody looked at a run after it had ended, an emergency above all, and said so."""
 
@@ -383,6 +390,7 @@ Event = (
     | CommandRefused
     | DrillRecorded
     | RunReviewed
+    | WireRefused
     | JournalSealed
     | RulesEvent
 )
@@ -411,6 +419,8 @@ def stream_of(event: Event) -> str:
             return "drills"
         case JournalSealed():
             return "journal"
+        case WireRefused():
+            return "edge"
         case PolicyChanged() | PolicyRefused():
             return "policy"
         case FreezeChanged():

@@ -34,7 +34,7 @@ def evolve(state: State, event: ev.Event | ev.Unknown, *, seq: int, at: float, i
     `idem` is the id of the command that led to the event, or empty.
     """
     match event:
-        case ev.Unknown() | ev.JournalSealed():
+        case ev.Unknown() | ev.JournalSealed() | ev.WireRefused():
             pass
         case ev.RunStarted():
             state = _with_run(state, _started(event, at))
@@ -203,7 +203,7 @@ def _run_after(run: Run, event: ev.Event, at: float) -> Run:
             return run
         case ev.RunReviewed():
             return _replace(run, reviewed_by=(*run.reviewed_by, event.by))
-        case ev.JournalSealed():
+        case ev.JournalSealed() | ev.WireRefused():
             return run
         case ev.PolicyChanged() | ev.PolicyRefused() | ev.FreezeChanged():
             return run

@@ -31,6 +31,9 @@ LAG_BOUNDS_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 LAG_EVERY_S = 1.0
 """How often the event loop's delay is measured."""
 
+TURNED_AWAY = ("bad_request", "not_allowed", "too_fast")
+"""The refusals of commands that the desk never hears of, and so cannot journal."""
+
 PARTS = ("journal", "governor", "brain", "metrics", "documents", "runs")
 """Whose trouble is counted apart."""
 
@@ -51,6 +54,8 @@ class Health:
         self._clients: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
         self._bad_messages = 0
+        self.turned_away: Counter[str] = Counter()
+        """What was turned away since it was last journaled, by the reason (see turned_away.py)."""
         self._commands: Counter[tuple[str, str]] = Counter()
         self._append = Durations(APPEND_BOUNDS_S)
         self._lag = Durations(LAG_BOUNDS_S)
@@ -71,14 +76,22 @@ class Health:
     def dropped(self, why: str) -> None:
         """A client was cut off. `why` is one word: "stalled", "bad", "slow"."""
         self._dropped[why] += 1
+        self.turned_away[why] += 1
 
     def bad_message(self) -> None:
         """A message made no sense."""
         self._bad_messages += 1
+        self.turned_away["bad message"] += 1
+
+    def turn_away(self, why: str) -> None:
+        """Somebody was not let in. `why` is one of a few words: "browser", "host", "token"."""
+        self.turned_away[why] += 1
 
     def answered(self, kind: str, answer: str) -> None:
         """A command was answered with "ack" or with the code of its refusal."""
         self._commands[kind, answer] += 1
+        if answer in TURNED_AWAY:
+            self.turned_away[answer.replace("_", " ")] += 1
 
     def appended(self, seconds: float) -> None:
         """An append to the journal took this long until it was on disk."""

@@ -198,6 +198,7 @@ class _Front(abc.ABC):
     async def _process(self, socket: ServerConnection, request: Request) -> Response | None:
         assert isinstance(socket, Connection)
         if request.headers.get_all("Origin"):
+            self._room.health.turn_away("browser")
             return socket.respond(HTTPStatus.FORBIDDEN, "browsers are not served here\n")
         return await self._admit(socket, request) or await self._page(socket, request)
 
@@ -207,6 +208,7 @@ class _Front(abc.ABC):
             case "/" | "/ws":
                 full = self._room.seats.why_full(name_of(socket))
                 if full:
+                    self._room.health.turn_away("full")
                     return socket.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"{full}\n")
                 return None
             case "/healthz":
@@ -268,6 +270,7 @@ class TcpFront(_Front):
         # it cannot make it say another Host than that name.
         hosts = request.headers.get_all("Host")
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
+            self._room.health.turn_away("host")
             return socket.respond(HTTPStatus.MISDIRECTED_REQUEST, "this is not that host\n")
         given = request.headers.get_all("Authorization")
         if not given:
@@ -275,7 +278,10 @@ class TcpFront(_Front):
         scheme, _, token = given[0].partition(" ")
         if len(given) == 1 and scheme.lower() == "bearer":
             socket.who = self._login(token.strip())
-        return None if socket.who is not None else _unauthorized(socket)
+        if socket.who is None:
+            self._room.health.turn_away("token")
+            return _unauthorized(socket)
+        return None
 
     def _login(self, token: str) -> Identity | None:
         try:

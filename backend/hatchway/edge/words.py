@@ -85,6 +85,9 @@ def _words(event: ev.Event | ev.Unknown) -> tuple[str, Tone] | None:
             return _drill(event)
         case ev.RunReviewed():
             return f"run {event.run} reviewed: {event.reason}", "plain"
+        case ev.WireRefused():
+            what = ", ".join(f"{count} {why}" for why, count in sorted(event.counts.items()))
+            return f"turned away within {event.seconds:.0f} s: {what}", "warn"
         case ev.JournalSealed():
             return f"records {event.first} to {event.last} moved into {event.file}", "plain"
         case ev.CommandRefused():

@@ -35,13 +35,36 @@ def _glyph(char: str) -> str:
 
 _GLYPHS = _Glyphs()
 
+MOST_MARKS = 4
+"""Accents on one letter. No script needs more in a row."""
+
 
 def visible(text: str) -> str:
     """`text` on one line, with every control, escape, bidi and zero-width character visible.
 
     ESC becomes ␛, a right-to-left override ‹U+202E›, a tab four spaces. Letters of every script
-    stay as they are.
+    stay as they are, with up to `MOST_MARKS` marks on each; of more the number is said.
     """
-    if text.isprintable() and (text.isascii() or not _BLANK.search(text)):
-        return text
-    return text.translate(_GLYPHS)
+    if text.isascii():
+        return text if text.isprintable() else text.translate(_GLYPHS)
+    if not text.isprintable() or _BLANK.search(text):
+        text = text.translate(_GLYPHS)
+    return _unstacked(text)
+
+
+def _unstacked(text: str) -> str:
+    """No letter carries so many marks that it covers the lines above and below it."""
+    kept: list[str] = []
+    marks = 0
+    for char in text:
+        if ord(char) >= 0x300 and unicodedata.category(char)[0] == "M":
+            marks += 1
+        else:
+            if marks > MOST_MARKS:
+                kept.append(f"‹{marks - MOST_MARKS} marks›")
+            marks = 0
+        if marks <= MOST_MARKS:
+            kept.append(char)
+    if marks > MOST_MARKS:
+        kept.append(f"‹{marks - MOST_MARKS} marks›")
+    return "".join(kept)
