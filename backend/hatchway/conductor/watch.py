@@ -6,9 +6,10 @@ import asyncio
 import logging
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 from msgspec import Struct
@@ -16,6 +17,7 @@ from msgspec import Struct
 from hatchway.brains.port import Sight
 from hatchway.conductor.aftermath import Aftermath
 from hatchway.conductor.agent import Agent
+from hatchway.conductor.expecting import evidence, expected
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import KEPT_POINTS, Fleet, Live, Reading
 from hatchway.conductor.proposals import no_proof
@@ -23,11 +25,12 @@ from hatchway.conductor.reconcile import of_version
 from hatchway.core import events as ev
 from hatchway.core.canary import weight_of
 from hatchway.core.events import Evidence
+from hatchway.core.expectations import Expectation
 from hatchway.core.fleet import named, not_yet
 from hatchway.core.plan import CanaryStage, MetricSpec, ServiceSpec
 from hatchway.core.state import Run, State
 from hatchway.journal.port import JournalError
-from hatchway.judge import JudgeConfig, JudgeState, Verdict, before, judge, new, raised
+from hatchway.judge import JudgeConfig, JudgeState, Verdict, before, judge, new, raised, set_aside
 from hatchway.judge.proof import sealed
 from hatchway.metrics.attest import attested
 from hatchway.metrics.levels import Level, Levels, levels
@@ -40,6 +43,8 @@ log = logging.getLogger("hatchway.watch")
 
 FRESH_S = 5.0
 """Data older than this are shown as stale, in seconds."""
+
+Aside = Mapping[str, tuple[Expectation, float]]
 
 BLIND_S = 10.0
 """After so long without a look that counts, in seconds, the verdict is that there is none."""
@@ -166,6 +171,7 @@ class CanaryWatch:
             return
         await self._attest(run, fleet, now)
         verdict: Verdict | None = None
+        aside: Aside = {}
         proof: Callable[[], bytes] = no_proof
         plan = _step_plan(run)
         observed = self._observed()
@@ -184,14 +190,16 @@ class CanaryWatch:
                 self._of = (run.id, run.step)
             self._window, sample = look(self._service, self._window, scrape, observed)
             excludes = plan.steps[run.step].excludes
-            known = self._judge
-            self._judge, verdict = judge(self._config, known, sample, excludes)
-            proof = partial(sealed, self._config, known, sample, excludes, self._judge, verdict)
+            state, name = self._ledger.state, self._service.name
+            aside = expected(state, name, self._specs, shown, now)
+            config, known = set_aside(self._config, self._judge, aside.keys())
+            self._judge, verdict = judge(config, known, sample, excludes)
+            proof = partial(sealed, config, known, sample, excludes, self._judge, verdict)
             self._keep()
-        self._show(run, shown, verdict, now)
+        self._show(run, shown, verdict, now, aside)
         if verdict is not None:
             self._judged = (run.id, run.step), asyncio.get_running_loop().time()
-            sight = _sight(verdict, self._specs, now, shown)
+            sight = _sight(verdict, self._specs, now, shown, aside)
             await self._agent.look(run.id, sight, now, proof)
         elif plan is not None and not _changing(run):
             is_now = "cannot be read" if observed is None else f"is {observed} %"
@@ -241,7 +249,12 @@ class CanaryWatch:
     # --- what is shown ----------------------------------------------------------------------------
 
     def _show(
-        self, run: Run, shown: tuple[Level, ...], verdict: Verdict | None, now: float
+        self,
+        run: Run,
+        shown: tuple[Level, ...],
+        verdict: Verdict | None,
+        now: float,
+        aside: Aside = MappingProxyType({}),
     ) -> None:
         watched = self._live.watch(run.id)
         watched.at = now
@@ -258,7 +271,9 @@ class CanaryWatch:
                     n=found.n if found else level.n,
                     at=level.at,
                     trouble=level.trouble,
-                    says=_says(spec, level, found.word if found else "", now),
+                    says="expected"
+                    if level.name in aside
+                    else _says(spec, level, found.word if found else "", now),
                 )
             )
             points = watched.points.setdefault(level.name, deque(maxlen=KEPT_POINTS))
@@ -273,6 +288,8 @@ class CanaryWatch:
             watched.e = verdict.e
             watched.why = tuple(
                 (why.sign, why.text, _source(why.metric, self._specs), now) for why in verdict.why
+            ) + tuple(
+                (e.sign, e.text, e.source, e.at) for e in evidence(aside, self._specs, 1, now)
             )
         self._live.changed()
 
@@ -363,7 +380,11 @@ def _symptoms(verdict: Verdict, shown: tuple[Level, ...]) -> tuple[ev.Symptom, .
 
 
 def _sight(
-    verdict: Verdict, specs: dict[str, MetricSpec], now: float, shown: tuple[Level, ...]
+    verdict: Verdict,
+    specs: dict[str, MetricSpec],
+    now: float,
+    shown: tuple[Level, ...],
+    aside: Aside,
 ) -> Sight:
     return Sight(
         word=verdict.word,
@@ -372,7 +393,8 @@ def _sight(
         evidence=tuple(
             Evidence(f"E{i}", why.sign, why.text, _source(why.metric, specs), now)
             for i, why in enumerate(verdict.why, 1)
-        ),
+        )
+        + evidence(aside, specs, len(verdict.why) + 1, now),
         confidence=verdict.confidence,
         stable_healthy=verdict.stable_healthy,
         blind_for_s=verdict.blind_for_s,

@@ -5,6 +5,7 @@ state = raised(state, now, 5)
 state, verdict = judge(config, state, look, excludes=10)
 """
 
+from .aside import set_aside
 from .before import before
 from .fold import judge
 from .look import Counts, Gauge, Latency, Look, Missing, Sample, Series
@@ -29,5 +30,6 @@ __all__ = [
     "judge",
     "new",
     "raised",
+    "set_aside",
     "to_bytes",
 ]

@@ -229,6 +229,13 @@ def healthy_again(state: JudgeState) -> JudgeState:
     return msgspec.structs.replace(state, metrics=metrics)
 
 
+def emptied(spec: MetricSpec, metric: MetricState) -> MetricState:
+    """The metric without any evidence or swings; what was measured before the rollout stays."""
+    return msgspec.structs.replace(
+        metric, evidence=_empty(spec), swings=(Swings(), Swings()), owed=None, owed_s=0.0
+    )
+
+
 def to_bytes(state: JudgeState) -> bytes:
     """The state as msgpack; the same state always gives the same bytes."""
     return _encoder.encode(state)
