@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import pwd
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -53,7 +56,8 @@ def _listens(port: int) -> bool:
 @pytest.fixture
 def bastion(demo_dir: Path) -> Iterator[Bastion]:
     room = demo_dir / "ssh"
-    room.mkdir(mode=0o700)
+    room.mkdir(mode=0o755)
+    demo_dir.chmod(0o755)  # sshd reads a person's authorized keys as that person
     for name in ("host", "person"):
         key = str(room / name)
         subprocess.run(
@@ -83,6 +87,29 @@ def bastion(demo_dir: Path) -> Iterator[Bastion]:
         command = (binary("ssh"), "-tt", "-C", "-F", "none", "-p", str(port), "-i",
                    str(room / "person"), *(f"-o{option}" for option in options), person)  # fmt: skip
         yield Bastion(command, process, log)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@contextlib.contextmanager
+def forwarded(bastion: Bastion, account: str, room: Path, *sockets: Path) -> Iterator[list[Path]]:
+    """`ssh -L` of Unix sockets, logged in as another account: where they are on this side."""
+    *how, _ = (word for word in bastion.command if word not in ("-tt", "-C"))
+    near = [room / f"near-{each.name}" for each in sockets]
+    for here, there in zip(near, sockets, strict=True):
+        how += ["-L", f"{here}:{there}"]
+    how += ["-N", "-oExitOnForwardFailure=yes", f"{account}@127.0.0.1"]
+    with open(room / "forward.log", "wb") as log:
+        process = subprocess.Popen(how, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        end = time.monotonic() + 30
+        while not all(each.exists() for each in near):
+            said = (room / "forward.log").read_text() + bastion.log.read_text()
+            assert process.poll() is None, said
+            assert time.monotonic() < end, said
+            time.sleep(0.05)
+        yield near
     finally:
         process.terminate()
         process.wait(10)
@@ -154,3 +181,63 @@ def test_a_dropped_connection_ends_the_dashboard_and_changes_nothing(
 def children(pid: int) -> list[int]:
     """The processes that were started by this one: of sshd, one for each connection."""
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+OTHER = "nobody"
+"""An account that every Unix has; nobody can log in to it but who has a key for it."""
+
+
+def test_a_socket_forwarded_by_ssh_says_who_is_logged_in_and_rights_are_that_accounts(
+    start_demo: Open, terminal: Open, bastion: Bastion, demo_dir: Path
+) -> None:
+    if os.getuid() != 0:
+        pytest.skip("a second account can be logged in to only by root's own sshd")
+    demo = start_demo("--pipeline", QUICK, "--approve", "manual", "--mode", "act", "--keep")
+    demo.approve()
+    demo.until_weight(5)
+    config = demo.d / "config" / "hatchway.yaml"
+    text = config.read_text()
+    assert "\npeople:\n" in text
+    person = f"\npeople:\n  noor: {{login: {OTHER}, roles: [approver]}}\n"
+    config.write_text(text.replace("\npeople:\n", person))
+    os.kill(demo.pid("backend"), signal.SIGKILL)
+    demo.serve()
+    demo.until(lambda d: d.docs(), 30, "a new backend")
+    # As an operator sets it up: the account may reach the sockets, and nothing else of it.
+    demo.d.chmod(0o711)
+    sockets = [demo.d / "command.sock", demo.d / "backend.sock"]
+    for each in sockets:
+        each.chmod(0o666)
+    mine = pwd.getpwuid(os.getuid()).pw_name
+    with forwarded(bastion, OTHER, demo_dir, *sockets) as (command, backend):
+        seen = ask(command, op="status")["you"]
+        assert (seen["name"], seen["roles"]) == ("noor", ["approver"])
+        before = demo.governor()
+        for op in ("release", "start"):
+            refused = ask(command, op=op, id=f"ssh-{op}", service="shop", reason="r")
+            assert (refused["ok"], refused["code"]) == (False, "not_allowed"), refused
+        assert demo.governor()["epoch"] == before["epoch"]
+
+        # The same server, over the same connection's websocket, for the dashboard.
+        argv = (sys.executable, "-m", "hatchway_tui", "--backend", str(backend))
+        screen = terminal(*argv, width=120, height=40)
+        screen.until("DATA LIVE", "you noor")
+
+        paused = ask(command, op="pause", id="ssh-pause", reason="from afar")
+        assert paused["ok"], paused
+        status = demo.governor()
+        assert (status["mode"], status["holder"]) == ("paused", "noor"), "not who runs ssh"
+        assert mine not in status["holder"]
+        screen.until("CONTROL  PAUSED", "noor")
+        screen.press("q")
+        assert screen.ended() == 0
+    assert "by noor" in demo.cli("status").stdout
+
+
+def ask(path: Path, **request: Any) -> Any:
+    """One JSON line to a socket, and its answer."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(10)
+        s.connect(str(path))
+        s.sendall(json.dumps(request).encode() + b"\n")
+        return json.loads(s.makefile("rb").readline())
