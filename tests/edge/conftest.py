@@ -155,6 +155,7 @@ def open_edge(directory: Path) -> Callable[..., contextlib.AbstractAsyncContextM
         listen: str = "",
         token_file: str = "",
         boot: str = "boot-1",
+        tls: tuple[str, str] = ("", ""),
         **options: Any,
     ) -> AsyncIterator[OpenEdge]:
         installation = Installation(
@@ -165,6 +166,8 @@ def open_edge(directory: Path) -> Callable[..., contextlib.AbstractAsyncContextM
             everyone=everyone,
             listen=listen,
             token_file=token_file,
+            tls_cert=tls[0],
+            tls_key=tls[1],
         )
         hub, door, health = Hub(boot), NoteDoor(), Health()
         async with serve(

@@ -58,8 +58,8 @@ class Stalled(Exception):
 
 T = TypeVar("T")
 
-Login = Callable[[str], Identity | None]
-"""Who has this token; for connections that did not say who they are when they opened."""
+Login = Callable[[str], Identity | str]
+"""Who has this token, or why nobody; for connections that did not say who they are at first."""
 
 
 class Client:
@@ -166,8 +166,8 @@ class Client:
                 "use the same hatchway",
             )
         who = self._who or self._login(message.token)
-        if who is None:
-            raise Goodbye(POLICY_VIOLATION, "unknown token; connect with one of the token file")
+        if isinstance(who, str):
+            raise Goodbye(POLICY_VIOLATION, who)
         self._stay_only_if_welcome(who)
         self._who = msgspec.structs.replace(who, read_only=message.read_only)
         self._subscription = message

@@ -10,9 +10,11 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from hatchway.core.roles import STOPS
 from hatchway.edge import protocol
 from hatchway.edge.health import Health
 from hatchway.edge.identity import RIGHTS, Identity
+from hatchway.edge.tokens import TokenFileError, Tokens
 
 log = logging.getLogger("hatchway.edge")
 
@@ -118,11 +120,14 @@ class Guard:
         tasks: asyncio.TaskGroup,
         answer_s: float = ANSWER_S,
         agents_stopped: Callable[[], str] = lambda: "",
+        tokens: Tokens | None = None,
     ) -> None:
         """`tasks` owns the work, so that a client that leaves does not take its pause along.
 
-        `agents_stopped` says why no agent may come in, in words, or nothing.
+        `agents_stopped` says why no agent may come in, in words, or nothing. `tokens` says whether
+        a token that somebody came with is still good.
         """
+        self._tokens = tokens
         self._agents_stopped = agents_stopped
         self._door = door
         self._health = health
@@ -158,6 +163,10 @@ class Guard:
         if barred:
             todo = "a person lets agents in again: hatchway resume --agents --reason ..."
             return protocol.Refused(request.id, "agents_stopped", barred, todo)
+        now = self._now(request, who)
+        if isinstance(now, protocol.Refused):
+            return now
+        who = now
         refused = allowed(request, who)
         if refused is not None:
             return refused
@@ -174,6 +183,22 @@ class Guard:
             f"the backend took {kind_of(request)} in but did not finish it; it may still happen",
             "look at the status, then send it again with the same id; to stop now, use --direct",
         )
+
+    def _now(self, request: Request, who: Identity) -> Identity | protocol.Refused:
+        """Who somebody with a token is by now: tokens end, are taken out, and lose roles."""
+        if not who.token or self._tokens is None:
+            return who
+        try:
+            found = self._tokens.renewed(who)
+        except TokenFileError as trouble:
+            if kind_of(request) in STOPS:
+                return who  # a broken file keeps nobody from stopping who could a moment ago
+            log.error("tokens cannot be looked up: %s", trouble)
+            found = "the token file cannot be read; the backend's log says more"
+        if isinstance(found, Identity):
+            return found
+        todo = "get another token: hatchway token new NAME --roles ..."
+        return protocol.Refused(request.id, "not_allowed", found, todo)
 
     async def _do(self, request: Request, who: Identity) -> Answer:
         try:

@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -33,7 +34,8 @@ from hatchway.edge.identity import Identity, People, peer_uid
 from hatchway.edge.limits import Seats
 from hatchway.edge.plain import PlainServer
 from hatchway.edge.sockets import tcp_listener, unix_listener
-from hatchway.edge.tokens import TokenFileError, Tokens
+from hatchway.edge.tls import Certificate
+from hatchway.edge.tokens import UNKNOWN, TokenFileError, Tokens
 
 log = logging.getLogger("hatchway.edge")
 wire = log.getChild("wire")
@@ -89,15 +91,19 @@ async def serve(
         # Everything that can be refused is refused before anybody is served.
         unix = listeners.enter_context(unix_listener(listening.backend, SOCKET_MODE))
         plain = listeners.enter_context(unix_listener(listening.command, SOCKET_MODE))
-        tcp, tokens = None, None
+        tcp, tokens, certificate = None, None, None
+        people = People(installation)
         if installation.listen:
-            tokens = _tokens(directory, installation)
-            tcp = listeners.enter_context(tcp_listener(installation.listen))
+            tokens = _tokens(directory, installation, people)
+            if installation.tls_cert:
+                cert, key = directory / installation.tls_cert, directory / installation.tls_key
+                certificate = Certificate(cert, key)
+            tls = certificate is not None
+            tcp = listeners.enter_context(tcp_listener(installation.listen, tls=tls))
             host, port, *_ = tcp.getsockname()
             listening = msgspec.structs.replace(listening, tcp=(host, port))
-        people = People(installation)
         async with asyncio.TaskGroup() as tasks:
-            guard = Guard(door, health, tasks, answer_s, agents_stopped)
+            guard = Guard(door, health, tasks, answer_s, agents_stopped, tokens)
             lag = tasks.create_task(health.watch_loop(), name="edge loop lag")
             unwatch = hub.listen(lambda _: setattr(health, "rev", hub.rev))
             room = Room(hub, guard, health, tasks)
@@ -107,7 +113,11 @@ async def serve(
                     await servers.enter_async_context(command_line.serve(plain))
                     await servers.enter_async_context(UnixFront(room, people).open(unix))
                     if tcp is not None and tokens is not None:
-                        await servers.enter_async_context(TcpFront(room, tokens, tcp).open(tcp))
+                        front = TcpFront(room, tokens, tcp, certificate)
+                        await servers.enter_async_context(front.open(tcp))
+                    if certificate is not None:
+                        renewing = tasks.create_task(certificate.renew(), name="certificate")
+                        servers.callback(renewing.cancel)
                     yield listening
             finally:
                 unwatch()
@@ -116,13 +126,13 @@ async def serve(
                 await guard.finish(FINISH_S)
 
 
-def _tokens(directory: Path, installation: Installation) -> Tokens:
+def _tokens(directory: Path, installation: Installation, people: People) -> Tokens:
     if not installation.token_file:
         raise TokenFileError(
             "listen is set but token_file is not, so nobody could say who they are; set token_file "
             "in hatchway.yaml"
         )
-    tokens = Tokens(directory / installation.token_file)
+    tokens = Tokens(directory / installation.token_file, people, installation.environment)
     tokens.check()
     return tokens
 
@@ -168,6 +178,7 @@ class _Front(abc.ABC):
 
     kind = ""
     compression: str | None = None
+    tls: ssl.SSLContext | None = None
 
     def __init__(self, room: Room) -> None:
         self._room = room
@@ -188,6 +199,8 @@ class _Front(abc.ABC):
             ping_interval=None,  # the client's writer pings, and looks for the pong
             max_size=MESSAGE_MAX,
             logger=wire,
+            ssl=self.tls,
+            ssl_handshake_timeout=OPEN_S if self.tls is not None else None,
         ):
             yield
 
@@ -233,8 +246,8 @@ class _Front(abc.ABC):
     def _may_scrape(self, socket: Connection) -> bool:
         return socket.who is not None
 
-    def _login(self, token: str) -> Identity | None:
-        return None
+    def _login(self, token: str) -> Identity | str:
+        return UNKNOWN
 
 
 class UnixFront(_Front):
@@ -253,23 +266,31 @@ class UnixFront(_Front):
 
 
 class TcpFront(_Front):
-    """Dashboards over loopback TCP: a token says whose they are."""
+    """Dashboards over TCP, with TLS or on loopback: a token says whose they are."""
 
     kind = "tcp"
     compression = "deflate"
 
-    def __init__(self, room: Room, tokens: Tokens, listener: socket.socket) -> None:
+    def __init__(
+        self,
+        room: Room,
+        tokens: Tokens,
+        listener: socket.socket,
+        certificate: Certificate | None = None,
+    ) -> None:
         super().__init__(room)
         self._tokens = tokens
+        self.tls = certificate.context if certificate is not None else None
         host, port, *_ = listener.getsockname()
         names = {"localhost", "127.0.0.1", "[::1]", f"[{host}]" if ":" in host else host}
         self._hosts = {f"{name}:{port}" for name in names}
 
     async def _admit(self, socket: Connection, request: Request) -> Response | None:
         # A web page can make a browser connect here under a name of its own (DNS rebinding), but
-        # it cannot make it say another Host than that name.
+        # it cannot make it say another Host than that name. (With TLS, that name would have to be
+        # in our certificate.)
         hosts = request.headers.get_all("Host")
-        if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
+        if len(hosts) != 1 or (self.tls is None and hosts[0].lower() not in self._hosts):
             self._room.health.turn_away("host")
             return socket.respond(HTTPStatus.MISDIRECTED_REQUEST, "this is not that host\n")
         given = request.headers.get_all("Authorization")
@@ -277,24 +298,27 @@ class TcpFront(_Front):
             return None  # it may come with the subscription
         scheme, _, token = given[0].partition(" ")
         if len(given) == 1 and scheme.lower() == "bearer":
-            socket.who = self._login(token.strip())
-        if socket.who is None:
+            found = self._login(token.strip())
+            if not isinstance(found, str):
+                socket.who = found
+                return None
             self._room.health.turn_away("token")
-            return _unauthorized(socket)
-        return None
+            return _unauthorized(socket, found)
+        self._room.health.turn_away("token")
+        return _unauthorized(socket)
 
-    def _login(self, token: str) -> Identity | None:
+    def _login(self, token: str) -> Identity | str:
         try:
-            who = self._tokens.whose(token)
+            who = self._tokens.login(token)
             # A void credential is one that is not known, also for the metrics page.
-            return None if self._room.guard.barred(who) else who
+            return (self._room.guard.barred(who) if isinstance(who, Identity) else "") or who
         except TokenFileError as trouble:
             log.error("nobody can come in over TCP: %s", trouble)
-            return None
+            return "the backend cannot read its token file; its log says more"
 
 
-def _unauthorized(socket: Connection) -> Response:
-    why = "this needs a token: Authorization: Bearer TOKEN, with one of the token file\n"
-    response = socket.respond(HTTPStatus.UNAUTHORIZED, why)
+def _unauthorized(socket: Connection, why: str = "") -> Response:
+    needs = "this needs a token: Authorization: Bearer TOKEN, with one of the token file"
+    response = socket.respond(HTTPStatus.UNAUTHORIZED, f"{why or needs}\n")
     response.headers["WWW-Authenticate"] = "Bearer"
     return response

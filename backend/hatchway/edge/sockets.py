@@ -48,10 +48,10 @@ def unix_listener(path: Path, mode: int) -> Iterator[socket.socket]:
                 path.unlink()
 
 
-def tcp_listener(listen: str) -> socket.socket:
+def tcp_listener(listen: str, *, tls: bool = False) -> socket.socket:
     """A TCP socket bound to `listen`, as in "127.0.0.1:8643".
 
-    There is no TLS here, so an address that other machines could reach raises ListenError.
+    Without TLS, an address that other machines could reach raises ListenError.
     """
     host, _, port = listen.rpartition(":")
     host = host.strip("[]")
@@ -63,10 +63,10 @@ def tcp_listener(listen: str) -> socket.socket:
         raise ListenError(
             f"listen: {host!r} is not an address; write 127.0.0.1 or ::1 (names are not looked up)"
         ) from None
-    if not address.is_loopback:
+    if not address.is_loopback and not tls:
         raise ListenError(
             f"listen: {listen} can be reached from other machines, and what is said there would "
-            "not be encrypted; listen on 127.0.0.1 and come in with ssh -L"
+            "not be encrypted; listen on 127.0.0.1 and come in with ssh -L, or set tls: cert, key"
         )
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     listener = socket.socket(family, socket.SOCK_STREAM)
