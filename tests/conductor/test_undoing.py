@@ -230,3 +230,61 @@ def test_no_history_allows_two_in_a_window(times: list[float], now: float) -> No
     state = msgspec.structs.replace(state, automatic_rollbacks={"shop": past})
     said = going_back(state, run, LAX, now, stable_healthy=True)
     assert (said.safe == "yes") == all(now - t >= ROLLBACK_WINDOW_S for t in past)
+
+
+REFUSALS = ("HTTP 409 conflict", "HTTP 429 slow down", "HTTP 403 forbidden", "HTTP 503")
+
+
+@pytest.mark.parametrize("who", ["agent", "ana"])
+async def test_f27_a_target_that_fails_each_call_is_tried_to_a_deadline_then_people_are_called(
+    houses: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    from hatchway.core import bars
+    from hatchway.targets.port import NotApplied
+
+    monkeypatch.setattr(bars, "INCOMPLETE_S", 0.5)
+    house = await canary(houses)
+    real, calls = house.governor.apply, 0
+
+    async def apply(service: str, **more: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return NotApplied("target_failed", REFUSALS[calls % len(REFUSALS)])
+
+    monkeypatch.setattr(house.governor, "apply", apply)
+    house.governor.deaf = True
+    if who == "agent":
+        await house.regress()
+    else:
+        await house.ask("rollback", who)
+    held = await house.until(
+        lambda: house.run.hold if house.run.hold and house.run.hold.cause == "rollback" else None,
+        "it is said to be incomplete",
+    )
+    assert held.why.startswith("ROLLBACK INCOMPLETE")
+    assert "--direct" in held.why
+    assert house.run.active, "it is not called done"
+    doc = run_doc(house.run, house.ledger.state.authority_of("shop"), house.live, house.clock())
+    assert doc.status == "rolling_back"
+    assert "ROLLBACK INCOMPLETE" in doc.held
+    assert len([e for e in house.of(ev.RunHeld) if e.cause == "rollback"]) == 1
+    tries = calls
+    await house.still(0.3)
+    assert who != "agent" or calls > tries, "and it goes on being tried"
+    monkeypatch.setattr(house.governor, "apply", real)
+    house.governor.deaf = False
+    house.governor.weight["shop"] = 0
+    assert await house.ended() == "rolled_back"
+
+
+async def test_s11_a_rollback_with_nothing_in_flight_says_so_and_touches_no_target(
+    houses: Callable[..., Any],
+) -> None:
+    house = await houses().start()
+    said = await house.ask("rollback")
+    assert house.governor.writes == []
+    assert house.governor.weight["shop"] == 0
+    assert said.seq > 0
+    assert not house.ledger.state.runs
+    assert not house.of(ev.EffectIntended)
+    assert "nothing" in said.said.lower(), said.said

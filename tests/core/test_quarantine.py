@@ -178,3 +178,19 @@ def test_a_commit_may_be_named_by_its_beginning_or_its_version(word: str, found:
         one = quarantine.Quarantined(commit, version, "1", "ana", 0.0, "w")
         wards = quarantine.put(wards, "shop", one)
     assert len(quarantine.named(wards, "shop", word)) == found
+
+
+def test_what_stands_is_taken_back_also_while_the_next_run_is_at_its_checks(world: Any) -> None:
+    world.to_canary()
+    for _ in range(3):
+        world.verdict("PASS")
+        world.propose("promote", "auto")
+        world.settle()
+    assert world.run.outcome == "promoted"
+    outcome = start(world, "c2")
+    assert isinstance(outcome, Accepted)
+    world.record(*outcome.events)
+    world.authority("rollback", "ana")
+    assert world.run.undone_by == "ana"
+    assert world.state.live_commit("shop") == "c0"
+    assert world.state.runs["2"].active

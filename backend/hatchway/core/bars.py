@@ -5,6 +5,7 @@ Going back is never barred, and a bar is over when its cause is.
 
 from __future__ import annotations
 
+from hatchway.core import events as ev
 from hatchway.core.events import HoldCause
 from hatchway.core.quarantine import in_quarantine
 from hatchway.core.state import Run, State
@@ -14,8 +15,22 @@ Bar = tuple[HoldCause, str]
 BARS: frozenset[HoldCause] = frozenset({"quarantine", "drift", "version"})
 """Causes of a hold that is over when the bar is, and not before."""
 
-STANDING: frozenset[HoldCause] = BARS | {"target"}
+STANDING: frozenset[HoldCause] = BARS | {"target", "rollback"}
 """Causes of a hold that no look of the judge ends."""
+
+
+INCOMPLETE_S = 30.0
+"""After so long, in seconds, a rollback that is not there is a person's to look at: the target
+drains in ten. It is tried on all the same."""
+
+
+def incomplete(run: Run, since: float, why: str, now: float) -> ev.RunHeld | None:
+    """That a rollback is not complete, for people, once; None while it is only under way."""
+    if now - since <= INCOMPLETE_S or (run.hold is not None and run.hold.cause == "rollback"):
+        return None
+    words = f"ROLLBACK INCOMPLETE after {INCOMPLETE_S:g} s, and it is still tried: {why}. "
+    todo = "On the governor's host: hatchway rollback --direct; or take the canary out by hand"
+    return ev.RunHeld(run=run.id, cause="rollback", why=words + todo)
 
 
 def bar_of(state: State, run: Run) -> Bar | None:

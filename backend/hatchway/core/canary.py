@@ -9,7 +9,7 @@ from __future__ import annotations
 from hatchway.core import events as ev
 from hatchway.core import permission
 from hatchway.core.actions import Action, Apply, ArmCapsule, Record
-from hatchway.core.bars import BARS, Bar
+from hatchway.core.bars import BARS, Bar, incomplete
 from hatchway.core.freeze import overridden, passed, shut
 from hatchway.core.plan import CanaryStage
 from hatchway.core.stage_jobs import jobs_of
@@ -56,7 +56,7 @@ def canary(
         return _attesting(run, stage, now)
     latest = list(run.effects.values())[-1] if run.effects else None
     if latest is not None and latest.weight == 0 and latest.status != "fenced":
-        return _rolling_back(run, stage, latest)
+        return _rolling_back(run, stage, latest, now)
     back = rollback_to_intend(run, authority, spent=spent)
     if back is not None:
         return (Record((*_overtaken(run, latest), back), back.by.name),)
@@ -111,8 +111,11 @@ def _overtaken(run: Run, latest: Effect | None) -> tuple[ev.Event, ...]:
     return (ev.EffectFenced(run=run.id, key=latest.key, code="overtaken", why=why),)
 
 
-def _rolling_back(run: Run, stage: Stage, effect: Effect) -> tuple[Action, ...]:
+def _rolling_back(run: Run, stage: Stage, effect: Effect, now: float) -> tuple[Action, ...]:
     if effect.status != "verified":
+        late = incomplete(run, effect.begun, effect.why or "the governor does not answer", now)
+        if late is not None:
+            return (Record((late,)),)
         # Tried until the target is there. In another epoch the governor says what became of it.
         return (Apply(run.id, effect),)
     why = f"rolled back by {effect.by.name}: {effect.reason}"

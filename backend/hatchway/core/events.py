@@ -56,6 +56,7 @@ HoldCause = Literal[
     "drift",
     "version",
     "freeze",
+    "rollback",
 ]
 
 

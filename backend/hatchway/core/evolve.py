@@ -39,7 +39,7 @@ def evolve(state: State, event: ev.Event | ev.Unknown, *, seq: int, at: float, i
         case ev.RunStarted():
             state = _with_run(state, _started(event, at))
         case ev.AuthorityChanged():
-            state = _authority_changed(state, event, seq)
+            state = _authority_changed(state, event, seq, at)
         case ev.CommandRefused():
             what, _, about = event.what.partition(" ")
             refusal = Answered(seq, event.why, event.code, event.todo, what, about)
@@ -159,7 +159,14 @@ def _run_after(run: Run, event: ev.Event, at: float) -> Run:
             return _replace(run, capsule=event.checksum)
         case ev.EffectIntended():
             effect = Effect(
-                event.key, event.step, event.weight, event.epoch, event.by, event.reason, at=at
+                event.key,
+                event.step,
+                event.weight,
+                event.epoch,
+                event.by,
+                event.reason,
+                at=at,
+                begun=at,
             )
             return _replace(run, effects={**run.effects, event.key: effect})
         case ev.EffectVerified():
@@ -297,7 +304,7 @@ def _effect(run: Run, key: str, **changes: object) -> Run:
     return _replace(run, effects={**run.effects, key: _replace(effect, **changes)})
 
 
-def _authority_changed(state: State, event: ev.AuthorityChanged, seq: int) -> State:
+def _authority_changed(state: State, event: ev.AuthorityChanged, seq: int, at: float) -> State:
     authority = Authority(
         service=event.service,
         mode=event.mode,
@@ -315,26 +322,39 @@ def _authority_changed(state: State, event: ev.AuthorityChanged, seq: int) -> St
     state = _replace(state, authority={**state.authority, event.service: authority})
     if event.op == "release":
         state = closed(state, event.service)
+    said = said_of_authority(event)
+    if event.op == "rollback" and _to_take_back(state, event.service) is None:
+        said = (
+            f"{said.replace('ROLLING BACK, paused', 'PAUSED')}; nothing was in flight to roll back"
+        )
     run = state.active_run(event.service)
+    if event.op == "rollback" and (run is None or not (run.capsule or run.effects)):
+        state = _undone(state, event)
     if run is not None:
         if event.op == "rollback" and (run.capsule or run.effects):
-            run = _replace(run, rollback_from=event.spool, rollback_by=event.by)
+            run = _replace(run, rollback_from=event.spool, rollback_by=event.by, rollback_at=at)
         if event.op == "release":
             # Control given back is not trust given back: the agent starts again by recommending.
             run = _replace(run, mode="recommend")
         state = _with_run(state, _replace(run, version=run.version + 1))
-    elif event.op == "rollback":
-        state = _undone(state, event)
-    said = said_of_authority(event)
     answer = Answered(seq, said, what=event.op, about=event.service)
     return _answered(state, event.command, answer)
 
 
+def _to_take_back(state: State, service: str) -> Run | None:
+    """The run whose share a rollback of `service` takes back; None: no traffic is anywhere else."""
+    run = state.active_run(service)
+    if run is not None and (run.capsule or run.effects):
+        return run
+    moved = (r for r in reversed(state.runs.values()) if r.service == service and r.effects)
+    run = next(moved, None)
+    return run if run is not None and run.outcome == "promoted" and not run.undone_by else None
+
+
 def _undone(state: State, event: ev.AuthorityChanged) -> State:
     """A rollback after the end takes back what was promoted, if that moved the traffic last."""
-    moved = (r for r in reversed(state.runs.values()) if r.service == event.service and r.effects)
-    run = next(moved, None)
-    if run is None or run.outcome != "promoted" or run.undone_by:
+    run = _to_take_back(state, event.service)
+    if run is None:
         return state
     run = _replace(run, undone_by=event.by, version=run.version + 1)
     why = event.reason or "it had been promoted"

@@ -21,7 +21,7 @@ from hatchway.core.actions import (
     RunJob,
     job_key,
 )
-from hatchway.core.bars import bar_of
+from hatchway.core.bars import bar_of, incomplete
 from hatchway.core.breaker import BUDGET, spent
 from hatchway.core.canary import MOST_TRIES, TRY_AGAIN_S, canary, weight_of
 from hatchway.core.permission import FRESH_S, FRESH_YES_S, has_spoken
@@ -57,6 +57,9 @@ def next_actions(state: State, run: Run, now: float) -> tuple[Action, ...]:
         return ()
     authority = state.authority_of(run.service)
     if run.rollback_from:
+        late = incomplete(run, run.rollback_at, "the traffic is not back", now)
+        if late is not None:
+            return (Record((late,)),)
         return (ConfirmRollback(run.id),)
     stale = (*_stale_items(run, authority, now), *approvals.outdated(state, run, now))
     if stale:

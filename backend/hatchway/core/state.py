@@ -110,6 +110,7 @@ class Effect(Struct, frozen=True):
     why: str = ""
     code: str = ""  # of a refusal
     at: float = 0.0
+    begun: float = 0.0  # when it was intended
 
 
 class Verdict(Struct, frozen=True):
@@ -171,6 +172,7 @@ class Run(Struct, frozen=True):
     hold: Hold | None = None
     rollback_from: int = 0
     rollback_by: str = ""
+    rollback_at: float = 0.0
     outcome: Outcome | None = None
     why: str = ""
     ended_at: float = 0.0
