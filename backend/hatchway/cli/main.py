@@ -34,6 +34,9 @@ running it:
   serve                 the backend
   governor              the small process that holds the targets
   check                 check the configuration
+  policy VERB           check, explain, test the policy
+  would --at WHEN       what the agent could do then, and when next it may
+  oncall                who is on call
   metrics check         what a service's metrics can judge, at the traffic of now
   metrics suggest URL   what hatchway.yaml could say of a page of metrics
   rehearse NAME         a public incident over your policy: which guard stops it
@@ -47,6 +50,7 @@ VERBS = (
     *("tui", "audit", "judge", "accept", "reject"),
     *("quarantine", "expect", "breaker"),
     *("demo", "fault", "run", "serve", "governor", "check", "metrics"),
+    *("policy", "would", "oncall"),
     "rehearse",
     "drill",
 )

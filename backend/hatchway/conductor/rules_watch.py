@@ -237,9 +237,9 @@ class RulesWatch:
 def _first(state: State, policy: Policy, owner: str) -> tuple[ev.Event, ...]:
     if state.policy_digest == policy.digest:
         return ()
-    since = ("it changed while the backend was away",) if state.policy_digest else ()
+    since = "it changed while the backend was away" if state.policy_digest else "the first one"
     return (
-        ev.PolicyChanged(digest=policy.digest, was=state.policy_digest, changes=since, by=owner),
+        ev.PolicyChanged(digest=policy.digest, was=state.policy_digest, changes=(since,), by=owner),
     )
 
 

@@ -71,9 +71,9 @@ def load_policy(path: PathLike) -> Policy:
     return _checked(page, policy_of(page))
 
 
-def load_rules(directory: PathLike) -> Rules:
-    """Read `policy.yaml`, and the `calendars.yaml` beside it if there is one. Raises ConfigError."""
-    rules, pages = _rules(Path(directory))
+def load_rules(directory: PathLike, policy: str = "policy.yaml") -> Rules:
+    """Read a policy, and the `calendars.yaml` beside it if there is one. Raises ConfigError."""
+    rules, pages = _rules(Path(directory), policy)
     troubles = [trouble for page in pages for trouble in page.troubles]
     if troubles:
         raise ConfigError(troubles)
