@@ -6,12 +6,12 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hatchway.core import policy as p
 from hatchway.core.facts import MAX_AGE_S, Fact, FactName, Facts, Known, Missing, standing
-from hatchway.core.windows import Calendar, Span
+from hatchway.core.windows import Calendar, Span, joined
 
 NOW = 1_700_000_000.0
 
@@ -222,6 +222,152 @@ def test_a_policy_survives_being_written_and_read() -> None:
     assert msgspec.json.decode(msgspec.json.encode(GOOD), type=Facts) == GOOD
 
 
+# --- freezes, windows, people -----------------------------------------------------------------
+
+
+def calendar(kind: Any, name: str, *spans: Span, **more: Any) -> Calendar:
+    return Calendar(name=name, kind=kind, source="t", spans=spans, **more)
+
+
+SHUT = {"weekend": calendar("freeze", "weekend", OPEN)}
+OVER = {"weekend": calendar("freeze", "weekend")}
+DOUBT = {"weekend": calendar("freeze", "weekend", trouble="it was emptied")}
+
+
+def frozen(override: int = 0, **rules: p.Rule) -> p.Policy:
+    place = policy("act", **rules).environments["prod"]
+    place = msgspec.structs.replace(place, freezes=("weekend",), freeze_override=override)
+    return p.Policy(1, {"prod": place})
+
+
+def with_calendars(calendars: dict[str, Calendar], facts: Facts = GOOD) -> Facts:
+    return msgspec.structs.replace(facts, calendars={**facts.calendars, **calendars})
+
+
+@pytest.mark.parametrize("calendars", [SHUT, DOUBT, {}], ids=["in force", "in doubt", "absent"])
+def test_s34_in_a_freeze_or_in_doubt_about_it_nothing_goes_forward(
+    calendars: dict[str, Calendar],
+) -> None:
+    said = ask("promote", with_calendars(calendars), policy=frozen())
+    assert said.answer == "deny"
+    assert (said.fired, said.freeze) == ("prod.freezes.weekend", "weekend")
+    assert "freeze weekend" in said.why
+
+
+@pytest.mark.parametrize("capability", sorted(p.NEVER_FROZEN))
+def test_s34_a_freeze_never_stops_what_removes_risk(capability: str) -> None:
+    rules = frozen(**{capability: p.Rule("auto")})
+    for calendars in (SHUT, DOUBT, {}):
+        assert ask(capability, with_calendars(calendars), policy=rules).answer == "auto"
+
+
+def test_a_freeze_that_is_over_changes_nothing() -> None:
+    assert ask("promote", with_calendars(OVER), policy=frozen()).answer == "auto"
+
+
+def test_where_people_may_go_on_in_a_freeze_they_are_asked_with_its_name() -> None:
+    said = ask("promote", with_calendars(SHUT), policy=frozen(override=2))
+    assert (said.answer, said.people, said.freeze) == ("ask", 2, "weekend")
+    assert "2 people may go on all the same" in said.why
+    assert ask("promote", with_calendars(OVER), policy=frozen(override=2)).people == 1
+
+
+def test_deny_beats_a_freeze_that_people_could_override() -> None:
+    rules = frozen(override=1, promote=p.Rule("deny"))
+    assert ask("promote", with_calendars(SHUT), policy=rules).answer == "deny"
+
+
+def test_outside_its_window_the_agent_asks_and_says_until_when() -> None:
+    rules = policy(promote=p.Rule("auto", (*PROMOTE.when, p.InWindow(("office",)))))
+    assert ask("promote", policy=rules).answer == "auto"
+    assert ask("promote", policy=rules).until == NOW + 60
+    later = Span(NOW + 100, NOW + 200)
+    closed = with_calendars({"office": calendar("window", "office", later)})
+    said = ask("promote", closed, policy=rules)
+    assert (said.answer, said.fired, said.until) == ("ask", "prod.promote.when.window", NOW + 100)
+    assert said.unmet == ("window office is closed",)
+
+
+def test_one_of_several_windows_is_enough_and_an_unknown_one_does_not_close_it() -> None:
+    rules = policy(promote=p.Rule("auto", (p.InWindow(("office", "night")),)))
+    doubt = {"night": calendar("window", "night", trouble="unreadable")}
+    assert ask("promote", with_calendars(doubt), policy=rules).answer == "auto"
+    shut = {**doubt, "office": calendar("window", "office")}
+    said = ask("promote", with_calendars(shut), policy=rules)
+    assert said.answer == "ask"
+    assert said.unknown
+
+
+def test_the_agent_deploys_only_where_it_may_and_rolls_back_everywhere() -> None:
+    rules = msgspec.structs.replace(policy(), agent_deploys_to=("staging",))
+    said = ask("promote", policy=rules)
+    assert (said.answer, said.fired) == ("deny", "agent_deploys_to")
+    facts = msgspec.structs.replace(GOOD, verdict=known("REGRESS"))
+    assert ask("rollback", facts, policy=rules).answer == "auto"
+
+
+@pytest.mark.parametrize(
+    ("risk", "people"),
+    [("LOW", 1), ("MEDIUM", 1), ("HIGH", 3), ("low", 3), (True, 3)],
+)
+def test_people_by_risk_and_a_risk_that_is_not_known_counts_as_the_worst(
+    risk: Any, people: int
+) -> None:
+    place = policy("act", promote=p.Rule("ask")).environments["prod"]
+    place = msgspec.structs.replace(place, approvals={"HIGH": 3})
+    facts = msgspec.structs.replace(GOOD, risk=known(risk))
+    assert ask("promote", facts, policy=p.Policy(1, {"prod": place})).people == people
+    gone = msgspec.structs.replace(GOOD, risk=Missing("repository", "no commit"))
+    assert ask("promote", gone, policy=p.Policy(1, {"prod": place})).people == 3
+
+
+def test_roles_need_a_person_each() -> None:
+    rule = p.Rule("ask", approvals=p.Approvals(2, ("operator", "approver")))
+    said = ask("promote", policy=policy(promote=rule))
+    assert (said.people, said.roles) == (2, ("operator", "approver"))
+
+
+def test_s13_a_gate_that_throws_denies(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def get(self, _: str) -> Any:
+            raise RuntimeError("no such thing")
+
+    said = p.answer(p.Policy(1, Broken()), "prod", "promote", GOOD, "act", NOW)  # type: ignore[arg-type]
+    assert said.answer == "deny"
+    assert "RuntimeError: no such thing" in said.why
+    held = p.answer(p.Policy(1, Broken()), "prod", "hold", GOOD, "act", NOW)  # type: ignore[arg-type]
+    assert held.answer == "auto", "holding needs no policy"
+
+
+def test_what_decided_is_named_as_it_is_written() -> None:
+    stale = msgspec.structs.replace(GOOD, control=known("agent", 60))
+    assert ask("promote").fired == "prod.promote"
+    assert ask("promote", stale).fired == "prod.promote.when.control"
+    assert ask("promote", mode="recommend").fired == "prod.mode"
+    assert ask("promote", policy=policy(promote=p.Rule("ask"))).fired == "prod.promote"
+    assert ask("launch_rockets").fired == "prod.launch_rockets (not named)"
+
+
+def test_each_condition_says_which_fact_of_which_age_it_stood_on() -> None:
+    verdict, data, *_ = ask("promote").findings
+    assert (verdict.condition, verdict.fact) == ("verdict: [PASS]", "verdict")
+    assert (verdict.value, verdict.source, verdict.age_s) == ("PASS", "test", 0.5)
+    assert (data.condition, data.age_s, data.stands) == ("data_age_below: 10s", 0.8, "met")
+
+
+def test_s32_forty_low_items_take_one_person_each_and_the_high_one_takes_two() -> None:
+    """What differs is the number of people; how loud it is asked is the screen's part."""
+    place = policy("act", promote=p.Rule("ask")).environments["prod"]
+    rules = p.Policy(1, {"prod": msgspec.structs.replace(place, approvals={"HIGH": 2})})
+    risks = ["LOW"] * 40 + ["HIGH"]
+    asked = [
+        ask("promote", msgspec.structs.replace(GOOD, risk=known(risk)), policy=rules)
+        for risk in risks
+    ]
+    assert [a.people for a in asked] == [1] * 40 + [2]
+    assert {a.answer for a in asked} == {"ask"}
+
+
 # --- properties -------------------------------------------------------------------------------
 
 PERMISSIVE = {"deny": 0, "ask": 1, "auto": 2}
@@ -232,12 +378,32 @@ values = st.one_of(
     st.booleans(),
     st.integers(-2, 3),
     st.floats(),
+    st.lists(st.sampled_from(["errors", "latency", "orders"]), max_size=2).map(tuple),
 )
 fact_strategy: st.SearchStrategy[Fact] = st.one_of(
     st.builds(Missing, st.just("x"), st.just("gone")),
     st.builds(Known, values, st.floats(NOW - 100, NOW + 10), st.just("x")),
 )
-facts_strategy = st.builds(Facts, **dict.fromkeys(NAMES, fact_strategy))
+spans = st.lists(
+    st.builds(lambda a, b: Span(NOW + a, NOW + a + b), st.integers(-90, 90), st.integers(1, 60)),
+    max_size=3,
+).map(joined)
+some_calendars = st.dictionaries(
+    st.sampled_from(["office", "night", "weekend", "year-end"]),
+    st.tuples(spans, st.sampled_from(["", "", "", "broken"]), st.integers(-50, 50)),
+).map(
+    lambda found: {
+        name: calendar(
+            "window" if name in ("office", "night") else "freeze",
+            name,
+            *s,
+            trouble=trouble,
+            stale_at=NOW + stale,
+        )
+        for name, (s, trouble, stale) in found.items()
+    }
+)
+facts_strategy = st.builds(Facts, calendars=some_calendars, **dict.fromkeys(NAMES, fact_strategy))
 conditions: st.SearchStrategy[p.Condition] = st.one_of(
     st.builds(p.VerdictIn, st.tuples(st.sampled_from(get_args(p.Verdict)))),
     st.builds(p.DataAgeBelow, st.floats(0.1, 200)),
@@ -247,11 +413,15 @@ conditions: st.SearchStrategy[p.Condition] = st.one_of(
     st.builds(p.ConfidenceAtLeast, st.floats(0, 1)),
     st.builds(p.RiskAtMost, st.sampled_from(get_args(p.Risk))),
     st.builds(p.UndoSafe, st.booleans()),
+    st.builds(p.RegressedIn, st.just(("errors",))),
+    st.builds(p.WeightAtMost, st.integers(1, 100)),
+    st.builds(p.InWindow, st.lists(st.sampled_from(["office", "night"]), min_size=1).map(tuple)),
 )
 rules = st.builds(
     p.Rule,
     st.sampled_from(["auto", "ask", "deny"]),
     st.lists(conditions, max_size=4).map(tuple),
+    st.builds(p.Approvals, st.integers(1, 3), st.just(())),
 )
 policies = st.builds(
     p.Policy,
@@ -262,8 +432,13 @@ policies = st.builds(
             p.EnvironmentPolicy,
             st.sampled_from(["recommend", "act"]),
             st.dictionaries(st.sampled_from(p.CAPABILITIES), rules),
+            st.lists(st.sampled_from(["weekend", "year-end"]), unique=True).map(tuple),
+            st.integers(0, 2),
+            st.dictionaries(st.sampled_from(p.RISKS), st.integers(1, 3)),
         ),
     ),
+    st.just(""),
+    st.one_of(st.none(), st.lists(st.sampled_from(["prod", "staging"])).map(tuple)),
 )
 modes = st.sampled_from(["recommend", "act"])
 
@@ -323,3 +498,71 @@ def test_a_fact_is_never_both_usable_and_in_doubt(name: FactName, fact: Fact) ->
         assert standing(name, fact, NOW) == "missing"
     elif standing(name, fact, NOW) == "known":
         assert -2 <= NOW - fact.at <= MAX_AGE_S[name]
+
+
+def no_more(after: p.PolicyAnswer, before: p.PolicyAnswer) -> None:
+    """Not more permissive, and not with fewer people."""
+    assert PERMISSIVE[after.answer] <= PERMISSIVE[before.answer], (before, after)
+    if after.answer == before.answer == "ask":
+        assert after.people >= before.people, (before, after)
+
+
+def test_less_known_or_more_forbidden_is_never_more_permissive(bar: Any) -> None:
+    """Removing or staling a fact, a calendar in doubt, one more freeze, window, deny or condition."""
+    seen = [0]
+
+    @settings(max_examples=1_000, deadline=None)
+    @given(
+        policies,
+        st.sampled_from(p.CAPABILITIES),
+        facts_strategy,
+        modes,
+        st.sampled_from(NAMES),
+        conditions,
+    )
+    def holds(
+        written: p.Policy,
+        capability: str,
+        facts: Facts,
+        mode: p.Mode,
+        name: FactName,
+        condition: p.Condition,
+    ) -> None:
+        seen[0] += 1
+
+        def asked(rules: p.Policy = written, known: Facts = facts) -> p.PolicyAnswer:
+            return p.answer(rules, "prod", capability, known, mode, NOW)
+
+        before = asked()
+        fact = getattr(facts, name)
+        stale = Known(fact.value, NOW - 1e9, "x") if isinstance(fact, Known) else fact
+        for worse in (Missing("x", "gone"), stale if name != "risk" else Missing("x", "gone")):
+            no_more(asked(known=msgspec.structs.replace(facts, **{name: worse})), before)
+        for gone in facts.calendars:
+            fewer = {n: c for n, c in facts.calendars.items() if n != gone}
+            no_more(asked(known=msgspec.structs.replace(facts, calendars=fewer)), before)
+            old = msgspec.structs.replace(facts.calendars[gone], stale_at=NOW)
+            doubt = {**facts.calendars, gone: old}
+            no_more(asked(known=msgspec.structs.replace(facts, calendars=doubt)), before)
+        place = written.environments.get("prod")
+        if place is None:
+            return
+        for freeze in ("weekend", "year-end"):
+            more = msgspec.structs.replace(place, freezes=(*place.freezes, freeze))
+            no_more(asked(p.Policy(1, {"prod": more}, "", written.agent_deploys_to)), before)
+        rule = place.capabilities.get(capability)
+        if rule is None:
+            return
+        for stricter in (
+            msgspec.structs.replace(rule, when=(*rule.when, condition)),
+            msgspec.structs.replace(rule, when=(*rule.when, p.InWindow(("office",)))),
+            msgspec.structs.replace(rule, answer="deny"),
+        ):
+            changed = {**place.capabilities, capability: stricter}
+            stricter_place = msgspec.structs.replace(place, capabilities=changed)
+            environments = {"prod": stricter_place}
+            no_more(asked(p.Policy(1, environments, "", written.agent_deploys_to)), before)
+
+    holds()
+    bar("property tests' examples: policy", f"{seen[0]:,}", ">= 1,000")
+    assert seen[0] >= 1_000

@@ -57,16 +57,23 @@ def main(argv: list[str]) -> int:
     add_time(parser)
     options = parser.parse_args(argv)
     try:
-        directory = config_of(options.dir)
-        settings = load_all(directory)
-        at = time_in(options.at, time.time())
-        plans = _plans(settings.pipelines, options.name)
-        rules = Rules(settings.policy, settings.schedules)
-        found = [(plan, lines(rules, directory, plan, at)) for plan in plans]
+        return _say(options)
     except ConfigError as error:
         for trouble in error.troubles:
             print(f"hatchway would: {trouble}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # `| head` has seen enough
+        sys.stderr.close()
+        return 0
+
+
+def _say(options: argparse.Namespace) -> int:
+    directory = config_of(options.dir)
+    settings = load_all(directory)
+    at = time_in(options.at, time.time())
+    plans = _plans(settings.pipelines, options.name)
+    rules = Rules(settings.policy, settings.schedules)
+    found = [(plan, lines(rules, directory, plan, at)) for plan in plans]
     if options.json:
         print(json.dumps({"ok": True, "at": at, "pipelines": [_as_json(*each) for each in found]}))
         return 0
