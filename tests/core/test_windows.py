@@ -122,7 +122,7 @@ def test_it_stands_so_until_the_next_edge(some: list[Span], now: float, kind: Ca
     known = calendar(kind, spans=joined(some), since=-10.0, until=140.0)
     found = read(known, now)
     for later in (now, (now + min(found.until, now + 5)) / 2, math.nextafter(found.until, 0)):
-        if later >= now and found.stands != "unknown":
+        if now <= later < found.until and found.stands != "unknown":
             assert read(known, later).stands == found.stands
     if found.stands != "unknown":
         assert found.until in edges([known], now)
