@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from msgspec import Struct
@@ -21,6 +22,7 @@ from hatchway.conductor.in_force import InForce
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import Live
 from hatchway.conductor.proposals import (
+    MOST_WISHES,
     facts_of,
     no_proof,
     nonsense,
@@ -254,8 +256,10 @@ class Agent:
         try:
             async with asyncio.timeout(seconds):
                 said: Any = await self._brain.propose(situation)
-            wishes = tuple(said)
+            wishes = tuple(islice(said, MOST_WISHES + 1))
             why = next(filter(None, (nonsense(wish, situation) for wish in wishes)), "")
+            if len(wishes) > MOST_WISHES:
+                why = f"more than {MOST_WISHES} wishes at once"
         except TimeoutError:
             why = f"no answer within {seconds:g} s"
         except Exception as error:

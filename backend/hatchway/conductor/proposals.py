@@ -31,6 +31,12 @@ MAY_WISH: Mapping[str, frozenset[str]] = {
 """What makes sense about each topic; a wish for anything else is not understood."""
 
 
+LONGEST_HEADLINE = 2_000
+MOST_EVIDENCE = 500
+MOST_WISHES = 8
+"""Of one answer of a brain. Nobody could read more, and a journal is no place for a flood."""
+
+
 def nonsense(wish: object, situation: Situation) -> str:
     """Why a brain's wish is not even put to the policy, in words; empty when it is.
 
@@ -48,6 +54,12 @@ def nonsense(wish: object, situation: Situation) -> str:
         return f"{wish.capability} is no answer to the topic {situation.topic}"
     if not 0.0 <= wish.confidence <= 1.0:
         return f"a confidence of {wish.confidence} is not between 0 and 1"
+    if len(wish.headline) > LONGEST_HEADLINE or len(wish.evidence) > MOST_EVIDENCE:
+        return f"more than {LONGEST_HEADLINE} characters or {MOST_EVIDENCE} pieces of evidence"
+    if situation.sight is not None:
+        unseen = next((e.id for e in wish.evidence if e not in situation.sight.evidence), None)
+        if unseen is not None:
+            return f"it stands on evidence {unseen[:40]!a}, which is not what was seen"
     if wish.capability == "promote":
         return _too_early(situation)
     return ""
