@@ -24,6 +24,7 @@ from hatchway.conductor.live import Live
 from hatchway.conductor.rules_watch import Refused, RulesWatch
 from hatchway.conductor.watch import CanaryWatch
 from hatchway.conductor.weights import Weights
+from hatchway.core.events import Event
 from hatchway.core.policy import Policy
 from hatchway.core.schedules import Schedules
 from hatchway.edge.desk import Desk
@@ -39,6 +40,7 @@ from hatchway.forge.port import Forge
 from hatchway.journal.keeping import Checkpoints
 from hatchway.journal.sqlite import SqliteJournal
 from hatchway.metrics.open import opened
+from hatchway.notify.open import dispatcher
 from hatchway.runners.process import ProcessRunner
 from hatchway.settings.load import Settings
 from hatchway.settings.manifest import read_manifest
@@ -99,6 +101,11 @@ class _Files:
         return (found.policy, found.schedules) if found is not None else None
 
 
+async def _recorded(ledger: Ledger, event: Event) -> object:
+    """Journal one event of the house's own."""
+    return await ledger.record(lambda _: (event,), actor="hatchway")
+
+
 @contextlib.asynccontextmanager
 async def _backend(
     directory: Path, settings: Settings, lost: Callable[[], None], brain: Brain
@@ -131,6 +138,18 @@ async def _backend(
             )
             ledger.listen(checkpoints.take)
             publisher.checkpoint_overdue = checkpoints.overdue
+        notices = dispatcher(
+            installation,
+            directory,
+            record=partial(_recorded, ledger),
+            tell=live.tell,
+            control=lambda: {
+                name: (said.epoch, said.mode, said.holder)
+                for name, (said, _) in live.standing.items()
+            },
+            clock=clock,
+        )
+        ledger.listen(notices.take)
         await ledger.replay()
         health.house = house(ledger, live, tally, installation, clock)
 
@@ -205,6 +224,7 @@ async def _backend(
             if checkpoints is not None:
                 running.append(tasks.create_task(checkpoints.run(), name="checkpoints"))
             running.append(tasks.create_task(rules.run(), name="rules"))
+            running.append(tasks.create_task(notices.run(), name="notices"))
             yield hub
             for task in running:
                 task.cancel()

@@ -23,6 +23,7 @@ from hatchway.core.events_of_effects import (
     EffectVerified,
     StepEntered,
 )
+from hatchway.core.events_of_notices import NoticeEvent, NoticeFailed, NoticeSent
 from hatchway.core.events_of_rules import FreezeChanged, PolicyChanged, PolicyRefused, RulesEvent
 from hatchway.core.events_of_services import (
     BreakerClosed,
@@ -384,6 +385,7 @@ Event = (
     | RunEnded
     | AuthorityChanged
     | ServiceEvent
+    | NoticeEvent
     | FleetAttested
     | ResidueFound
     | RollbackConfirmed
@@ -422,6 +424,8 @@ def stream_of(event: Event) -> str:
             return "journal"
         case WireRefused():
             return "edge"
+        case NoticeSent() | NoticeFailed():
+            return "notices"
         case PolicyChanged() | PolicyRefused():
             return "policy"
         case FreezeChanged():

@@ -52,8 +52,8 @@ def evolve(state: State, event: ev.Event | ev.Unknown, *, seq: int, at: float, i
             state = _replace(state, drills=with_drill(state.drills, as_drill(event.evidence, at)))
         case ev.PolicyChanged():
             state = _replace(state, policy_digest=event.digest)
-        case ev.PolicyRefused():
-            pass
+        case ev.PolicyRefused() | ev.NoticeSent() | ev.NoticeFailed():
+            pass  # told or not, nothing is different
         case ev.FreezeChanged():
             now = Frozen(event.stands, event.freeze, event.why, event.until, event.people)
             state = _replace(state, frozen={**state.frozen, event.environment: now})
@@ -213,6 +213,8 @@ def _run_after(run: Run, event: ev.Event, at: float) -> Run:
         case ev.JournalSealed() | ev.WireRefused():
             return run
         case ev.PolicyChanged() | ev.PolicyRefused() | ev.FreezeChanged():
+            return run
+        case ev.NoticeSent() | ev.NoticeFailed():
             return run
         case _:
             assert_never(event)

@@ -195,6 +195,19 @@ class ServiceSpec(Struct, frozen=True):
     attests: Attests | None = None
 
 
+class NotifierSpec(Struct, frozen=True, kw_only=True):
+    """Whom or what to tell. One of: the words of a `command`, the address of a `webhook`."""
+
+    name: str
+    command: tuple[str, ...] = ()
+    webhook: str = ""
+    shape: Literal["json", "alertmanager"] = "json"
+    token_file: str = ""
+    severities: tuple[Literal["page", "warning", "info"], ...] = ("page", "warning", "info")
+    timeout_s: float = 5.0
+    retry_for_s: float = 600.0
+
+
 class Person(Struct, frozen=True):
     """Somebody with rights. `login` is the name of the Unix account.
 
@@ -231,6 +244,7 @@ class Installation(Struct, frozen=True):
     listen: str = ""  # "127.0.0.1:8643" to serve dashboards over TCP too
     token_file: str = ""
     lease_s: float = 15.0
+    notify: tuple[NotifierSpec, ...] = ()
     drill_every_s: float = 0.0  # how old the last drill of the stops may be; 0: off
     tls_cert: str = ""
     tls_key: str = ""

@@ -81,6 +81,10 @@ def _words(event: ev.Event | ev.Unknown) -> tuple[str, Tone] | None:
             reason = f": {event.reason}" if event.reason else ""
             tone = "plain" if event.op == "adopted" else "warn"
             return f"{said_of_authority(event)}{reason}{direct}", tone
+        case ev.NoticeSent():
+            return f"{event.via} was told: {event.about}", "plain"
+        case ev.NoticeFailed():
+            return f"{event.via} was NOT told: {event.about} ({event.why})", "bad"
         case ev.DrillRecorded():
             return _drill(event)
         case ev.RunReviewed():

@@ -19,6 +19,7 @@ from hatchway.settings.document import Entry, Node, Page, Scalar, Table
 from hatchway.settings.endpoints import endpoint_of, label_name
 from hatchway.settings.errors import quoted, unknown
 from hatchway.settings.fields import NAME, REQUIRED, Fields, check_name, clean
+from hatchway.settings.notify import notifiers_of
 from hatchway.settings.people import ROLES, people_of
 from hatchway.settings.targets import target_of
 from hatchway.settings.words import NotUnderstood
@@ -62,6 +63,7 @@ def installation_of(page: Page) -> Installation:
         "lease",
         "drill_every",
         "checkpoints",
+        "notify",
     )
     fields = Fields(page, page.root, "the installation", keys)
     table = fields.table("services", required=True, example="shop: ...")
@@ -80,6 +82,7 @@ def installation_of(page: Page) -> Installation:
         lease_s=fields.duration("lease", 15.0, example="15s", low=5.0, high=3600.0),
         drill_every_s=_drill_every(fields),
         checkpoints=checkpoints_of(fields),
+        notify=notifiers_of(fields),
     )
 
 

@@ -1,0 +1,1 @@
+"""Tells people outside what they should know: one port, adapters beside it."""
