@@ -12,7 +12,9 @@ from hatchway.brains.port import Situation
 from hatchway.core import events as ev
 from hatchway.core.plan import PipelinePlan
 from hatchway.core.policy import EnvironmentPolicy, Policy, Rule, VerdictIn
+from hatchway.core.schedules import Schedules
 from hatchway.rehearse import scenario as sc
+from hatchway.rehearse.house import Over
 from hatchway.rehearse.outcome import Result, result_of
 from hatchway.rehearse.play import Played, play
 from hatchway.rehearse.reading import load
@@ -42,7 +44,6 @@ class Scene:
     """What came of a scene, with the questions that tests ask."""
 
     def __init__(self, scenario: sc.Scenario, played: Played) -> None:
-        assert not played.stuck, played.stuck
         self.scenario = scenario
         self.played = played
 
@@ -115,7 +116,7 @@ def rehearsed(policy: Policy, plan: PipelinePlan) -> Callable[[str], Scene]:
     @functools.cache
     def rehearse(name: str) -> Scene:
         scenario = load(name)
-        return Scene(scenario, play(scenario, policy, plan))
+        return Scene(scenario, play(scenario, Over(policy, plan)))
 
     return rehearse
 
@@ -127,6 +128,8 @@ def scene(policy: Policy, plan: PipelinePlan) -> Callable[..., Scene]:
     def played(lasts: float, *when: tuple[float, sc.Do], **given: Any) -> Scene:
         over = given.pop("over", policy)
         pipeline = given.pop("pipeline", plan)
+        stuck = given.pop("stuck", False)
+        calendars = given.pop("calendars", Schedules())
         scenario = sc.Scenario(
             name="scene",
             title="a scene",
@@ -137,7 +140,9 @@ def scene(policy: Policy, plan: PipelinePlan) -> Callable[..., Scene]:
             nevers=given.pop("nevers", (sc.Never("rollback_by_agent"), sc.Never("raise", 1))),
             **given,
         )
-        return Scene(scenario, play(scenario, over, pipeline))
+        found = play(scenario, Over(over, pipeline, calendars))
+        assert stuck or not found.stuck, found.stuck
+        return Scene(scenario, found)
 
     return played
 

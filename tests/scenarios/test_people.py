@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from hatchway.calendars.keep import Keeper
 from hatchway.core import events as ev
+from hatchway.core.policy import Policy
+from hatchway.core.schedules import Schedules
 from hatchway.core.state import State
+from hatchway.core.windows import read
 from hatchway.edge.waiting import needs_doc
 from hatchway.rehearse import scenario as sc
+from hatchway.settings.calendars import schedules_of
+from hatchway.settings.document import Page
 
 INJECTED = st.one_of(
     st.sampled_from(
@@ -113,3 +122,83 @@ def test_s32_one_grave_question_is_before_forty_older_small_ones(rehearsed: Any)
     assert items[0].id == "grave.item"
     assert items[0].risk == "HIGH"
     assert [i.id for i in items[1:]] == [f"s{n}.item" for n in range(40)], "then the oldest"
+
+
+WEEKEND = b"""\
+freezes:
+  weekend: {weekly: fri 14:00 to mon 06:00, zone: Europe/Madrid}
+"""
+LOST = b"""\
+freezes:
+  weekend: {ics: nowhere.ics, zone: Europe/Madrid}
+"""
+
+
+def frozen(policy: Policy) -> Policy:
+    """The same with the weekend frozen."""
+    place = replace(policy.environments["prod"], freezes=("weekend",))
+    return replace(policy, environments={"prod": place})
+
+
+def written(text: bytes) -> Schedules:
+    page = Page("calendars.yaml", text)
+    schedules = schedules_of(page)
+    page.raise_troubles()
+    return schedules
+
+
+def at(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("moment", "stands"),
+    [
+        # Madrid goes from +01:00 to +02:00 in the night to Sunday, 29 March 2026.
+        ("2026-03-27T13:59:59+01:00", "open"),
+        ("2026-03-27T14:00:00+01:00", "closed"),
+        ("2026-03-29T02:30:00+02:00", "closed"),
+        ("2026-03-30T05:59:59+02:00", "closed"),
+        ("2026-03-30T06:00:00+02:00", "open"),
+        # and back in the night to Sunday, 25 October 2026.
+        ("2026-10-26T05:59:59+01:00", "closed"),
+        ("2026-10-26T06:00:00+01:00", "open"),
+    ],
+)
+def test_s34_a_freeze_begins_and_ends_at_its_second_across_summer_time(
+    moment: str, stands: str
+) -> None:
+    keeper = Keeper(written(WEEKEND), Path("/nowhere"))
+    now = at(moment)
+    assert read(keeper.calendars(now)["weekend"], now).stands == stands
+
+
+def test_s34_nothing_goes_forward_from_its_first_second_and_stops_still_work(
+    scene: Any, weakest: Policy
+) -> None:
+    begins = at("2026-03-27T14:00:00+01:00")
+    played = scene(
+        300, (290, sc.Person("rollback", "oncall")), starts=begins - 200.0,
+        over=frozen(weakest), calendars=written(WEEKEND),
+    )  # fmt: skip
+    asked = played.proposals("promote")[0]
+    assert asked.freeze == "weekend"
+    assert "calendar:weekend" in played.guards
+    assert played.raised() == []
+    assert played.run.rollback_by == "oncall"
+    assert played.run.outcome == "rolled_back"
+
+
+def test_s34_the_same_release_goes_on_where_no_freeze_is_named(scene: Any, weakest: Policy) -> None:
+    begins = at("2026-03-27T14:00:00+01:00")
+    played = scene(250, starts=begins - 200.0, over=weakest, calendars=written(WEEKEND))
+    assert played.raised() == [25]
+
+
+def test_s34_a_calendar_that_cannot_be_read_is_closed_for_the_agent(
+    scene: Any, weakest: Policy
+) -> None:
+    played = scene(10, over=frozen(weakest), calendars=written(LOST), stuck=True)
+    assert played.played.writes == ()
+    assert "nowhere.ics cannot be read" in played.played.stuck
+    assert played.result.word == "NOT SHOWN"

@@ -173,6 +173,15 @@ def test_s12_a_verdict_that_comes_late_or_not_at_all_promotes_nothing(
     assert played.raised() == [25]
 
 
+def test_s13_a_policy_that_is_broken_is_refused_and_the_old_one_stays(scene: Any) -> None:
+    played = scene(250, (20, sc.Rules("broken")))
+    refused = played.of(ev.PolicyRefused)
+    assert [(e.line, e.why) for e in refused] == [(9, 'unknown key "anser"')]
+    assert refused[0].in_force == played.of(ev.PolicyChanged)[0].digest
+    assert len(played.of(ev.PolicyChanged)) == 1
+    assert played.raised() == [25], "what was allowed is allowed, by the policy of before"
+
+
 @pytest.mark.parametrize("error", [RuntimeError("gate"), TimeoutError(), KeyError("fact")])
 def test_s13_a_gate_that_fails_denies(
     scene: Any, weakest: Any, monkeypatch: pytest.MonkeyPatch, error: Exception

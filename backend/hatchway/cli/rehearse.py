@@ -8,17 +8,15 @@ import os
 import sys
 from pathlib import Path
 
-from msgspec import Struct
-
 from hatchway.cli.rehearse_text import as_json, as_words, listed
-from hatchway.core.plan import CanaryStage, PipelinePlan
-from hatchway.core.policy import Policy
+from hatchway.core.plan import CanaryStage
+from hatchway.rehearse.house import Over
 from hatchway.rehearse.outcome import Result, result_of
 from hatchway.rehearse.play import Played, play
 from hatchway.rehearse.reading import load, names
 from hatchway.rehearse.scenario import Scenario
 from hatchway.settings.errors import ConfigError, Trouble
-from hatchway.settings.load import load_all, load_pipeline, load_policy, shipped
+from hatchway.settings.load import load_all, load_pipeline, load_rules, shipped
 
 _EPILOG = """\
 Without --dir, --policy or --pipeline it runs over the configuration that comes with hatchway.
@@ -27,14 +25,6 @@ touched: time, traffic, target and people are scripted; the agent, the judge, th
 governor's rules are the real ones. docs/rehearsals.md says how to write your own.
 
 exit status: 0 stopped (with --all: every one), 1 not stopped or not shown, 2 called wrongly."""
-
-
-class Over(Struct, frozen=True):
-    """What a rehearsal runs over, and where it was read."""
-
-    policy: Policy
-    policy_file: Path
-    plan: PipelinePlan
 
 
 def main(argv: list[str]) -> int:
@@ -65,7 +55,7 @@ def main(argv: list[str]) -> int:
             scenarios = [load(name) for name in names()]
             print(listed(scenarios, as_json=options.json))
             return 0
-        over = _over(options)
+        over, file = _over(options)
         wanted = names() if options.all else (options.name,)
         results = [_rehearsed(load(name), over) for name in wanted]
     except ConfigError as error:
@@ -73,46 +63,44 @@ def main(argv: list[str]) -> int:
             print(f"hatchway rehearse: {trouble}", file=sys.stderr)
         return 2
     if options.json:
-        documents = [as_json(*each, over.policy_file) for each in results]
+        documents = [as_json(*each, file) for each in results]
         print(json.dumps(documents if options.all else documents[0]))
     else:
         bold = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        for line in as_words(results, over.policy, over.policy_file, over.plan, bold=bold):
+        for line in as_words(results, over, file, bold=bold):
             print(line)
     return 0 if all(result.word == "STOPPED" for _, _, result in results) else 1
 
 
 def _rehearsed(scenario: Scenario, over: Over) -> tuple[Scenario, Played, Result]:
-    played = play(scenario, over.policy, over.plan)
+    played = play(scenario, over)
     return scenario, played, result_of(scenario, played)
 
 
-def _over(options: argparse.Namespace) -> Over:
-    """The policy and the pipeline that are meant. Raises ConfigError."""
+def _over(options: argparse.Namespace) -> tuple[Over, Path]:
+    """What is meant, and the policy's file. Raises ConfigError.
+
+    The calendars are those beside the policy.
+    """
     home = _home(options.dir) if options.dir else shipped()
-    policy_file = Path(options.policy) if options.policy else home / "policy.yaml"
-    if options.policy or options.pipeline:
-        policy = load_policy(policy_file)
-        settings = None if options.pipeline else load_all(shipped())
-    else:
-        settings = load_all(home)
-        policy = settings.policy
-    if settings is None:
+    file = Path(options.policy) if options.policy else home / "policy.yaml"
+    if options.pipeline:
         plan = load_pipeline(options.pipeline)
     else:
-        plans = settings.pipelines
+        plans = load_all(home).pipelines
         name = options.service or next(iter(plans), "")
         if name not in plans:
             what = f"there is no service {name!a} with a pipeline"
             raise ConfigError([Trouble(str(home), 0, 0, what, f"one of {', '.join(plans)}")])
         plan = plans[name]
+    rules = load_rules(file.parent, file.name)
     if not any(isinstance(stage, CanaryStage) for stage in plan.stages):
         what = "this pipeline has no stage of kind canary: there is nothing to rehearse"
         raise ConfigError([Trouble(options.pipeline or str(home), 0, 0, what)])
-    if plan.environment not in policy.environments:
+    if plan.environment not in rules.policy.environments:
         what = f"the policy does not name the environment {plan.environment} of the pipeline"
-        raise ConfigError([Trouble(str(policy_file), 0, 0, what)])
-    return Over(policy, policy_file, plan)
+        raise ConfigError([Trouble(str(file), 0, 0, what)])
+    return Over(rules.policy, plan, rules.schedules, file.parent), file
 
 
 def _home(named: str) -> Path:

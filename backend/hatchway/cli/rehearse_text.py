@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hatchway.core.plan import CanaryStage, PipelinePlan
-from hatchway.core.policy import Policy
 from hatchway.rehearse.guards import GUARDS
+from hatchway.rehearse.house import Over
 from hatchway.rehearse.outcome import Harm, Result
 from hatchway.rehearse.play import Played
 from hatchway.rehearse.scenario import Scenario
@@ -32,10 +32,11 @@ def listed(scenarios: Sequence[Scenario], *, as_json: bool) -> str:
 
 
 def as_words(
-    rehearsed: Sequence[Rehearsed], policy: Policy, file: Path, plan: PipelinePlan, *, bold: bool
+    rehearsed: Sequence[Rehearsed], over: Over, file: Path, *, bold: bool
 ) -> Iterator[str]:
     """One rehearsal in full, several in a line each."""
-    mode = policy.environments[plan.environment].mode
+    plan = over.plan
+    mode = over.policy.environments[plan.environment].mode
     if len(rehearsed) == 1:
         scenario, played, result = rehearsed[0]
         yield from _head(scenario, file, plan, mode)

@@ -8,17 +8,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
+from hatchway.calendars.keep import Keeper
 from hatchway.conductor.authority import AuthorityFollower
 from hatchway.conductor.conductor import Conductor
 from hatchway.conductor.in_force import InForce
 from hatchway.conductor.jobs import Jobs
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import Live
+from hatchway.conductor.rules_watch import Refused, RulesWatch
 from hatchway.conductor.watch import CanaryWatch
 from hatchway.conductor.weights import Weights
 from hatchway.core.plan import Installation, PipelinePlan
 from hatchway.core.policy import Policy
+from hatchway.core.schedules import Schedules
 from hatchway.core.state import Run
 from hatchway.edge.desk import Desk
 from hatchway.edge.door import Answer, OrderRequest, StartRequest
@@ -31,7 +35,37 @@ from hatchway.rehearse.cast import RehearsedBrain, RehearsedForge, RehearsedRunn
 from hatchway.rehearse.feed import RehearsedMetrics, service_of
 from hatchway.rehearse.governor import RehearsedGovernor
 from hatchway.rehearse.scenario import Order, Scenario
+from hatchway.settings.errors import Trouble
 from hatchway.settings.manifest import read_manifest
+
+
+class Over(Struct, frozen=True):
+    """What is rehearsed: the policy, the calendars that it asks, the pipeline.
+
+    `home` holds calendars.yaml, and the .ics files that it names.
+    """
+
+    policy: Policy
+    plan: PipelinePlan
+    schedules: Schedules = Schedules()
+    home: Path = Path()
+
+
+class _RuleFiles:
+    """The policy's file, as far as a scenario writes it anew (`conductor.rules_watch.RuleFiles`)."""
+
+    def __init__(self) -> None:
+        self.next: tuple[Policy, Schedules] | Refused | None = None
+
+    def poll(self) -> tuple[Policy, Schedules] | None:
+        found, self.next = self.next, None
+        if isinstance(found, Refused):
+            raise found
+        return found
+
+    def owner(self) -> str:
+        return "author"
+
 
 ROLES = ("operator", "approver")
 ARMS_OF: Mapping[str, tuple[str, ...]] = {
@@ -47,12 +81,10 @@ class House:
     What is in the journal and at the governor outlives `kill`.
     """
 
-    def __init__(
-        self, scenario: Scenario, policy: Policy, plan: PipelinePlan, directory: Path
-    ) -> None:
-        self.plan = plan
-        self.policy = policy
-        self.in_force = InForce(policy)
+    def __init__(self, scenario: Scenario, over: Over, directory: Path) -> None:
+        self.plan = plan = over.plan
+        self.rules = _RuleFiles()
+        self._over = over
         self.service = service_of(plan.service, scenario.every)
         self.skew = 0.0  # of the wall clock
         self._starts = scenario.starts
@@ -87,6 +119,17 @@ class House:
         name = self.plan.service
         follower = AuthorityFollower(self.ledger, self.governor, self.live, (name,), self.clock)
         forges: dict[str, Forge] = {name: self._forge}
+        in_force = InForce(self._over.policy)
+        rules = RulesWatch(
+            in_force=in_force,
+            schedules=self._over.schedules,
+            files=self.rules,
+            keeper=lambda schedules: Keeper(schedules, self._over.home),
+            ledger=self.ledger,
+            live=self.live,
+            clock=self.clock,
+        )
+        await rules.begin()
         conductor = Conductor(
             ledger=self.ledger,
             live=self.live,
@@ -94,7 +137,7 @@ class House:
             forges=forges,
             jobs=Jobs(self.ledger, self.live, self._runner, forges, self._directory),
             weights=Weights(self.ledger, self.governor, follower.read, self.clock),
-            policy=self.in_force,
+            policy=in_force,
             clock=self.clock,
             read_manifest=read_manifest,
         )
@@ -110,14 +153,14 @@ class House:
         self._desk = Desk(
             installation=Installation(self.plan.environment, "rehearsal", (self.service,)),
             pipelines={name: self.plan},
-            policy=self.in_force,
+            policy=in_force,
             ledger=self.ledger,
             target=self.governor,
             follower=follower,
             forges=forges,
             clock=self.clock,
         )
-        self._task = asyncio.create_task(_live(follower, conductor, watch))
+        self._task = asyncio.create_task(_live(rules, follower, conductor, watch))
 
     async def kill(self) -> None:
         """Nothing of the backend goes on; what was not journaled is gone."""
@@ -127,6 +170,16 @@ class House:
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
         self._task = None
+
+    def rewrite(self, how: str) -> None:
+        """The policy's file is written anew: with the same rules in it, or with a mistake."""
+        policy = self._over.policy
+        if how == "broken":
+            wrong = Trouble("policy.yaml", 9, 11, 'unknown key "anser"', "answer: auto")
+            self.rules.next = Refused([wrong])
+            return
+        again = msgspec.structs.replace(policy, digest=f"{policy.digest[:60]}again")
+        self.rules.next = again, self._over.schedules
 
     def from_backup(self, records: int) -> None:
         """Put back the journal as it was at `records` records; what came after is only told of."""
@@ -179,17 +232,22 @@ class House:
         return await self._desk.start(request, Identity("author", uid=1001, roles=ROLES))
 
 
-async def _live(follower: AuthorityFollower, conductor: Conductor, watch: CanaryWatch) -> None:
+async def _live(
+    rules: RulesWatch, follower: AuthorityFollower, conductor: Conductor, watch: CanaryWatch
+) -> None:
     async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(rules.run())
         tasks.create_task(follower.follow())
         tasks.create_task(conductor.run())
         tasks.create_task(watch.run())
 
 
-def acting(policy: Policy, environment: str) -> Policy:
-    """The policy with the agent allowed to act in `environment`: the harder case to stop."""
-    place = policy.environments.get(environment)
+def acting(over: Over) -> Over:
+    """The same with an agent that is allowed to act: the harder case to stop."""
+    policy, name = over.policy, over.plan.environment
+    place = policy.environments.get(name)
     if place is None or place.mode == "act":
-        return policy
-    acts = msgspec.structs.replace(place, mode="act")
-    return msgspec.structs.replace(policy, environments={**policy.environments, environment: acts})
+        return over
+    places = {**policy.environments, name: msgspec.structs.replace(place, mode="act")}
+    acts = msgspec.structs.replace(policy, environments=places)
+    return msgspec.structs.replace(over, policy=acts)

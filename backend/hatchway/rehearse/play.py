@@ -15,14 +15,12 @@ import msgspec
 from msgspec import Struct
 
 from hatchway.core import events as ev
-from hatchway.core.plan import PipelinePlan
-from hatchway.core.policy import Policy
 from hatchway.core.state import State
 from hatchway.edge.protocol import Refused
 from hatchway.journal.port import Record
 from hatchway.rehearse import scenario as sc
 from hatchway.rehearse.governor import Write
-from hatchway.rehearse.house import ARMS_OF, House, acting
+from hatchway.rehearse.house import ARMS_OF, House, Over, acting
 from hatchway.rehearse.virtual import run
 
 PATIENCE_S = 900.0
@@ -58,13 +56,12 @@ class Played(Struct, frozen=True, kw_only=True):
     ended: float
 
 
-def play(scenario: sc.Scenario, policy: Policy, plan: PipelinePlan) -> Played:
+def play(scenario: sc.Scenario, over: Over) -> Played:
     """Play it, in virtual time and without a network. The same arguments give the same records."""
     with tempfile.TemporaryDirectory(prefix="hatchway-rehearsal-", dir=_room()) as place, _quiet():
-        acted = acting(policy, plan.environment)
 
         async def main() -> Played:
-            return await _Play(scenario, House(scenario, acted, plan, Path(place))).play()
+            return await _Play(scenario, House(scenario, acting(over), Path(place))).play()
 
         return run(main())
 
@@ -156,7 +153,9 @@ class _Play:
                 await self._do(self._early.pop(0).do)
             if items and loop.time() >= approve_at:
                 await self._approve(items[0].id)
-        return "it had not come to a first share after 15 minutes"
+        frozen = house.ledger.state.frozen.get(house.plan.environment)
+        shut = f": {frozen.why}" if frozen is not None and frozen.stands != "open" else ""
+        return f"it had not come to a first share after 15 minutes{shut}"
 
     async def _approve(self, item: str) -> None:
         for by in APPROVERS:
@@ -193,8 +192,8 @@ class _Play:
                     canary=weight,
                     by=ev.By("agent", "agent"),
                 )
-            case sc.Target(how=how):
-                house.governor.how = how
+            case sc.Target(how=target):
+                house.governor.how = target
             case sc.Instances(versions=versions, arm=arm):
                 house.metrics.instances[arm] |= versions
             case sc.Facts(changes=changes):
@@ -203,6 +202,8 @@ class _Play:
                 await house.order(do)
             case sc.Release(version=version):
                 await self._to_first_share(sc.Version(version))
+            case sc.Rules(how=how):
+                house.rewrite(how)
             case sc.Clock(by_s=by_s):
                 house.skew += by_s
             case _:

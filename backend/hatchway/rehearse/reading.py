@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import cast, get_args
 
@@ -11,7 +12,7 @@ from hatchway.core.policy import CAPABILITIES
 from hatchway.rehearse import scenario as sc
 from hatchway.rehearse.guards import GUARDS
 from hatchway.settings.document import Node, Page, Scalar, Table, open_page
-from hatchway.settings.errors import ConfigError, Trouble, unknown
+from hatchway.settings.errors import ConfigError, Trouble, quoted, unknown
 from hatchway.settings.fields import Fields
 from hatchway.settings.load import shipped
 from hatchway.settings.words import NotUnderstood, seconds
@@ -85,6 +86,7 @@ def scenario_of(page: Page) -> sc.Scenario:
         title=fields.text("title", example="what it is about, in a line"),
         story=fields.text("story", example="what happened, in two sentences"),
         source=fields.text("source", "", example="a public post-mortem, 2012"),
+        starts=given.take("starts", sc.STARTS, sc.STARTS, "2026-03-06T13:59+01:00", _moment),
         before=given.duration("before", 60.0, example="1m"),
         lasts=lasts,
         traffic=given.number("traffic", 50.0, low=0.0, high=100_000.0, example="50"),
@@ -199,6 +201,17 @@ def _entry(page: Page, node: Node, lasts: float, versions: tuple[sc.Version, ...
     return sc.Entry(at, do, fields.text("say", "", example="what people would say of it"))
 
 
+def _moment(text: str, plain: bool) -> float:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        example = "2026-03-06T13:59+01:00"
+        raise NotUnderstood(f"{quoted(text)} is no moment with its offset", example)
+    return moment.timestamp()
+
+
 def _at(text: str) -> float:
     if text.startswith("-"):
         return -seconds(text[1:])
@@ -278,6 +291,7 @@ DOES: Mapping[str, Callable[[Page, Fields], sc.Do]] = {
     "facts": lambda p, f: sc.Facts(_words_by_name(p, f, "facts")),
     "order": _order,
     "release": lambda p, f: sc.Release(f.text("release", example="1.6.0", pattern=VERSION)),
+    "rules": lambda p, f: sc.Rules(f.choice("rules", ("rewritten", "broken"))),  # type: ignore[arg-type]
     "clock": lambda p, f: sc.Clock(f.duration("clock", example="2h")),
 }
 """What an entry of `when` may do, by its key."""

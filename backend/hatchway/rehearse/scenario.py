@@ -125,6 +125,12 @@ class Release(Struct, frozen=True, tag="release"):
     version: str
 
 
+class Rules(Struct, frozen=True, tag="rules"):
+    """The policy's file is written anew, or with a mistake in it."""
+
+    how: Literal["rewritten", "broken"]
+
+
 class Clock(Struct, frozen=True, tag="clock"):
     """The wall clock jumps."""
 
@@ -144,6 +150,7 @@ Do = (
     | Facts
     | Order
     | Release
+    | Rules
     | Clock
 )
 
@@ -175,6 +182,10 @@ class Advice(Struct, frozen=True):
     write: str
 
 
+STARTS = 1_772_532_000.0
+"""Tuesday, 3 March 2026, 10:00 UTC: most calendars have nothing against that."""
+
+
 class Scenario(Struct, frozen=True, kw_only=True):
     """One rehearsal. `stopped_by` names the guards that stop it under the shipped policy."""
 
@@ -182,7 +193,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     title: str
     story: str
     source: str = ""
-    starts: float = 1_772_532_000.0  # Tuesday, 3 March 2026, 10:00 UTC: no freeze, no weekend
+    starts: float = STARTS
     before: float = 60.0  # seconds of stable alone before somebody approves
     lasts: float
     traffic: float = 50.0  # requests a second
