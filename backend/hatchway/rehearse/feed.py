@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from hatchway.core.plan import EndpointSpec, MetricSpec, SeriesRef, ServiceSpec, TargetSpec
+from hatchway.core.plan import Attests, EndpointSpec, MetricSpec, SeriesRef, ServiceSpec, TargetSpec
 from hatchway.metrics.exposition import Unreadable, parse, wanted
 from hatchway.metrics.port import Page, Scrape, SeriesKey
 from hatchway.rehearse.scenario import Feeds, Levels
@@ -24,6 +24,7 @@ GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 """Multiples of it are spread evenly: so each share of the requests is met without any chance."""
 
 ENDPOINT = "app"
+FLEET = "fleet"  # a page for each instance, with its version
 ARMS = ("stable", "canary")
 
 _REQUESTS: SeriesKey = ("requests_total", ())
@@ -92,15 +93,21 @@ SERVICE_METRICS = (
 """What is watched of a rehearsed service: the same kinds of numbers as of a real one."""
 
 
-def service_of(name: str, every_s: float) -> ServiceSpec:
-    """The service that is rehearsed, under the name that the pipeline gives it."""
-    endpoint = EndpointSpec(ENDPOINT, stable=("stable",), canary=("canary",))
+def service_of(name: str, every_s: float, *, attests: bool) -> ServiceSpec:
+    """The service that is rehearsed, under the name that the pipeline gives it.
+
+    `attests`: its instances say which version they run.
+    """
+    endpoints = [EndpointSpec(ENDPOINT, stable=("stable",), canary=("canary",))]
+    if attests:
+        endpoints.append(EndpointSpec(FLEET, stable=("stable",), canary=("canary",)))
     return ServiceSpec(
         name=name,
         repo="repo",
         pipeline="pipeline.yaml",
         target=TargetSpec("haproxy", "rehearsed.sock"),
-        endpoints=(endpoint,),
+        endpoints=tuple(endpoints),
+        attests=Attests(FLEET) if attests else None,
         metrics=SERVICE_METRICS,
         scrape_s=every_s,
     )
@@ -137,7 +144,12 @@ class RehearsedMetrics:
         canary = self.share() / 100.0
         for arm, share in (("stable", 1.0 - canary), ("canary", canary)):
             self._grow(arm, self._traffic * share * passed)
-        return Scrape(now, tuple(self._page(arm, now) for arm in ARMS))
+        fleet = [
+            _instance(arm, name, version)
+            for arm in ARMS
+            for name, version in self.instances[arm].items()
+        ]
+        return Scrape(now, (*(self._page(arm, now) for arm in ARMS), *fleet))
 
     def _grow(self, arm: str, requests: float) -> None:
         """Whole requests, one by one: each is in one bucket, and is an error or an order or not."""
@@ -185,6 +197,11 @@ class RehearsedMetrics:
         except Unreadable as error:
             return Page(ENDPOINT, arm, arm, trouble=str(error))
         return Page(ENDPOINT, arm, arm, read.values, read.stamps, read.dropped)
+
+
+def _instance(arm: str, name: str, version: str) -> Page:
+    said: dict[SeriesKey, float] = {("build_info", (("version", version),)): 1.0} if version else {}
+    return Page(FLEET, arm, f"{arm}#{name}", said)
 
 
 def _shares(p95_ms: float) -> tuple[float, ...]:

@@ -54,12 +54,16 @@ GUARDS: Mapping[str, str] = {
 
 ABOUT: Mapping[str, frozenset[str]] = {
     "rollback_by_agent": frozenset({"rollback"}),
+    "rollback_done": frozenset({"done"}),
     "raise": frozenset({"raise"}),
+    "raise_by_agent": frozenset({"raise"}),
+    "held": frozenset({"held"}),
     "promotion": frozenset({"raise"}),
     "agent_in_control": frozenset({"control", "raise"}),
     "stale_write": frozenset({"raise", "control"}),
 }
-"""What a guard must speak of to have stopped a danger."""
+"""What a guard must speak of to have stopped a danger: a rollback, its being called done, a larger
+share, who is in control, or that a release is held for nothing."""
 
 
 class Stop(Struct, frozen=True):
@@ -127,7 +131,7 @@ def _of(event: ev.Event | ev.Unknown) -> Iterator[tuple[str, str, frozenset[str]
         case ev.BreakerOpened():
             yield "breaker", event.why, BOTH
         case ev.ResidueFound():
-            yield "residue", "; ".join(event.left), BOTH
+            yield "residue", "; ".join(event.left), BOTH | {"done"}
         case ev.TargetChanged():
             yield "drift", f"{event.what} is {event.found}, {event.wanted} is wanted", RAISE
         case ev.AuthorityChanged(op="dead-man"):

@@ -85,7 +85,7 @@ class House:
         self.plan = plan = over.plan
         self.rules = _RuleFiles()
         self._over = over
-        self.service = service_of(plan.service, scenario.every)
+        self.service = service_of(plan.service, scenario.every, attests=bool(scenario.instances))
         self.skew = 0.0  # of the wall clock
         self._starts = scenario.starts
         self.store = MemoryStore()
@@ -140,6 +140,7 @@ class House:
             policy=in_force,
             clock=self.clock,
             read_manifest=read_manifest,
+            pipelines={name: self.plan},
         )
         watch = CanaryWatch(
             service=self.service,

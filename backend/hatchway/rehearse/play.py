@@ -131,6 +131,8 @@ class _Play:
         """Release it, have people approve it, wait for the first share; why it never came."""
         house = self._house
         known = len(house.ledger.state.runs)
+        if house.service.attests is not None:
+            house.metrics.instances["canary"] = {"canary-1": version.name}
         said = await house.release(version.name)
         if isinstance(said, Refused):
             return said.why

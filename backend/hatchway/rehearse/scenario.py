@@ -15,7 +15,16 @@ Brains = Literal["rules", "hangs", "fails", "nonsense", "insists"]
 Deed = Literal["pause", "takeover", "rollback", "release", "accept", "reject"]
 Restarted = Literal["backend", "backup"]
 Targets = Literal["ok", "refuses", "deaf", "silent"]
-Danger = Literal["rollback_by_agent", "raise", "promotion", "agent_in_control", "stale_write"]
+Danger = Literal[
+    "rollback_by_agent",
+    "rollback_done",
+    "raise",
+    "raise_by_agent",
+    "promotion",
+    "agent_in_control",
+    "stale_write",
+    "held",
+]
 
 
 class Levels(Struct, frozen=True):
