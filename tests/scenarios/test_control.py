@@ -146,6 +146,37 @@ def test_f13_two_people_at_the_same_moment_have_an_order_and_both_are_told(scene
     assert played.run.outcome == "rolled_back"
 
 
+def test_f23_traffic_that_somebody_moved_by_hand_is_found_held_and_named(
+    scene: Any, weakest: Any
+) -> None:
+    played = scene(330, (30, sc.ByHand(40)), over=weakest, every=2.0)
+    changed = played.of(ev.TargetChanged)
+    assert [(e.what, e.wanted, e.found) for e in changed] == [("weight", "5 %", "40 %")]
+    assert 30 <= played.when(ev.TargetChanged)[0] <= 32
+    assert played.run.hold.cause == "drift"
+    assert "unattributed change" in played.run.hold.why
+    assert played.raised() == []
+
+
+def test_f24_a_third_version_in_the_middle_gets_no_credit_for_the_second(
+    scene: Any, weakest: Any
+) -> None:
+    third = sc.Instances({"canary-1": "1.6.0"}, "canary")
+    own = sc.Instances({"canary-1": "1.5.0"}, "canary")
+    stable = {"web-1": "1.4.0"}
+    never = scene(300, (150, third), over=weakest, instances=stable)
+    assert never.run.hold.cause == "version"
+    assert never.of(ev.TargetChanged)[0].found == "1.6.0"
+    assert never.raised() == []
+    undisturbed = scene(450, over=weakest, instances=stable)
+    back = scene(450, (150, third), (160, own), over=weakest, instances=stable)
+    first = [s.when(ev.StepEntered, step=1) for s in (undisturbed, back)]
+    assert first[0][0] < 300
+    assert not first[1] or first[1][0] > first[0][0] + 100, (
+        "what was gathered before counts no more"
+    )
+
+
 def test_f26_a_stable_version_that_is_unwell_is_not_gone_back_to(scene: Any, weakest: Any) -> None:
     played = scene(
         90, (20, sc.Metrics("stable", errors=20.0)), (20, sc.Metrics("canary", errors=8.0)),

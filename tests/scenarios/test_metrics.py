@@ -77,6 +77,35 @@ def test_s18_a_feed_that_stops_is_said_within_3_seconds_and_stops_still_work(sce
     assert played.run.rollback_by == "oncall"
 
 
+def test_s19_expected_spike_is_no_alarm_up_to_its_bound(rehearsed: Any) -> None:
+    spike = rehearsed("expected-spike")
+    assert spike.result.word == "STOPPED"
+    assert spike.result.first.guard == "expectation"
+    held = spike.when(ev.RunHeld)
+    assert len(held) == 1
+    assert held[0] > 120, "beyond the bound the normal rule applies"
+    assert [e.code for e in spike.of(ev.CommandRefused)] == ["protected"]
+
+
+NOISY = sc.Metrics("canary", warnings=200.0)
+
+
+def test_s19_past_its_end_the_normal_rule_applies(scene: Any) -> None:
+    minute = sc.Order("expect", "oncall", "warnings", at_most=400.0, for_s=60.0)
+    played = scene(90, (5, minute), (10, NOISY))
+    held = played.when(ev.RunHeld)
+    assert held
+    assert 65 <= held[0] <= 70
+
+
+def test_s19_the_agent_can_declare_nothing(scene: Any) -> None:
+    forged = sc.Order("expect", "agent", "warnings", at_most=400.0, for_s=600.0)
+    played = scene(30, (5, forged), (10, NOISY))
+    assert played.of(ev.ExpectationDeclared) == []
+    assert [e.code for e in played.of(ev.CommandRefused)] == ["not_a_person"]
+    assert played.when(ev.RunHeld)[0] < 20
+
+
 def test_s20_what_stable_has_too_is_not_ours(scene: Any, weakest: Any) -> None:
     played = scene(90, (20, sc.Metrics("both", errors=15.0)), over=weakest)
     assert "not ours" in played.said

@@ -29,6 +29,35 @@ def released(old: str, new: str, **files: str) -> tuple[sc.Version, ...]:
     return sc.Version("1.4.0", before), sc.Version("1.5.0", after)
 
 
+EIGHT = {f"web-{n}": "1.4.0" for n in range(1, 9)}
+
+
+def test_s01_knight_2012_seven_of_eight_are_not_gone_back_from(rehearsed: Any) -> None:
+    knight = rehearsed("knight-2012")
+    assert knight.result.word == "STOPPED"
+    assert knight.result.first.guard == "undo:fleet"
+    assert "7 of 8 instances do not run 1.4.0" in knight.result.first.why
+    assert "undo:config" in knight.guards, "the switch is read by both versions"
+    assert knight.rolled_back_by("agent") == 0
+    offered = [e.text for p in knight.proposals("page") for e in p.evidence if e.id == "UNDO0"]
+    assert "stay held at this share, switch the feature off" in offered[0]
+
+
+def test_s01_the_same_with_eight_of_eight_is_gone_back_from(scene: Any) -> None:
+    played = scene(90, (20, BAD), instances=EIGHT)
+    assert played.rolled_back_by("agent") == 1
+
+
+def test_s01_a_deployment_that_missed_an_instance_is_never_done(scene: Any, weakest: Any) -> None:
+    missed = (-30, sc.Instances({"canary-8": "1.4.0"}, "canary"))
+    played = scene(10, missed, instances=EIGHT, over=weakest, stuck=True)
+    assert "1.5.0" in played.played.stuck
+    assert played.run.outcome == "failed"
+    assert "not all instances said within 300 s that they run 1.5.0" in played.run.why
+    assert played.of(ev.FleetAttested) == []
+    assert played.played.writes == ()
+
+
 def test_s02_97_looks_at_the_same_worry_are_one_hold_and_one_call_and_no_promotion(
     scene: Any, weakest: Any
 ) -> None:
@@ -138,6 +167,44 @@ def test_s07_feedback_2010_one_attempt_and_then_people(rehearsed: Any) -> None:
     assert feedback.result.first.guard in ("breaker", "budget")
     assert feedback.rolled_back_by("agent") == 1
     assert feedback.run.from_version == "1.4.0", "what is live is what was gone back to"
+
+
+def test_s08_herd_2025_what_everybody_suffers_from_is_not_answered_by_moving_everybody(
+    rehearsed: Any,
+) -> None:
+    # Hatchway moves traffic and restarts nothing: waves and jitter of restarts are out of its hands.
+    herd = rehearsed("herd-2025")
+    assert herd.result.word == "STOPPED"
+    assert herd.result.first.guard == "judge:not_ours"
+    assert herd.rolled_back_by("agent") == 0
+    assert herd.raised(30) == []
+    assert herd.proposals("page")
+
+
+def test_s09_residue_2020_is_listed_and_not_called_done(rehearsed: Any) -> None:
+    residue = rehearsed("residue-2020")
+    assert residue.result.word == "STOPPED"
+    assert residue.result.first.guard == "residue"
+    found = residue.of(ev.ResidueFound)[0]
+    assert "switch fast_pay was off and is on" in found.left
+    assert "server web-3 is new: up" in found.left
+    assert residue.of(ev.RollbackConfirmed) == []
+
+
+def test_s09_residue_lasts_until_it_is_clean_and_then_the_rollback_is_done(scene: Any) -> None:
+    flip, back = sc.Facts({"switch": "on"}), sc.Facts({"switch": "off"})
+    played = scene(160, (10, flip), (20, BAD), (120, back), facts={"switch": "off"})
+    found, done = played.when(ev.ResidueFound), played.when(ev.RollbackConfirmed)
+    assert found[0] < 120 <= done[0] < 130
+
+
+def test_s09_residue_is_accepted_by_a_person_with_a_reason(scene: Any) -> None:
+    flip = sc.Facts({"switch": "on"})
+    accept = sc.Person("accept", "oncall", "residue")
+    played = scene(160, (10, flip), (20, BAD), (120, accept), facts={"switch": "off"})
+    accepted = played.of(ev.ResidueAccepted)
+    assert [(e.by, e.reason) for e in accepted] == [("oncall", "rehearsed")]
+    assert played.of(ev.RollbackConfirmed) == []
 
 
 async def test_s11_a_rollback_with_nothing_in_flight_says_so_and_touches_nothing() -> None:

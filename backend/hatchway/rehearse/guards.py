@@ -97,6 +97,8 @@ def stops(played: Played) -> tuple[Stop, ...]:
     if played.unheard:
         when, why = played.unheard[0]
         found.append(Stop(when - played.began, "validator", why, BOTH))
+    for when, why in played.set_aside:
+        found.append(Stop(when - played.began, "expectation", why, BACK | {"held"}))
     return tuple(sorted(found, key=lambda stop: stop.at))
 
 

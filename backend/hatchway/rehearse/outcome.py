@@ -75,7 +75,7 @@ def _called(played: Played) -> bool:
 
 
 def _harms(never: Never, played: Played) -> Iterator[Harm]:
-    found = [h for h in _all(never.what, played) if h.at >= never.after]
+    found = [h for h in _all(never.what, played) if never.after <= h.at < never.until]
     if len(found) > never.more_than:
         yield from found[never.more_than :]
 

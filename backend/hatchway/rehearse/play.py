@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from hatchway.core import events as ev
+from hatchway.core.residue import item_of
 from hatchway.core.state import State
 from hatchway.edge.protocol import Refused
 from hatchway.journal.port import Record
@@ -50,6 +51,7 @@ class Played(Struct, frozen=True, kw_only=True):
     writes: tuple[Write, ...]
     refusals: tuple[tuple[float, str, str], ...]
     unheard: tuple[tuple[float, str], ...]  # what a brain said that was not heard, and why
+    set_aside: tuple[tuple[float, str], ...]  # when a metric first was what somebody had declared
     state: State
     weight: int
     mode: str
@@ -78,6 +80,7 @@ class _Play:
         self._house = house
         self._told: list[Told] = []
         self._unheard: list[tuple[float, str]] = []
+        self._set_aside: dict[str, float] = {}
         self._epoch = self._backup = 0
         self._early = [entry for entry in scenario.when if entry.at < 0]
         house.changed = self._listen
@@ -114,6 +117,7 @@ class _Play:
             writes=tuple(governor.writes),
             refusals=tuple(governor.refusals),
             unheard=tuple(self._unheard),
+            set_aside=tuple((at, text) for text, at in self._set_aside.items()),
             state=state,
             weight=governor.weight[name],
             mode=governor.state[name].mode,
@@ -121,9 +125,17 @@ class _Play:
         )
 
     def _listen(self) -> None:
-        trouble = self._house.live.trouble.get("brain")
+        house = self._house
+        trouble = house.live.trouble.get("brain")
         if trouble is not None:
-            self._unheard.append((self._house.clock(), trouble.words))
+            self._unheard.append((house.clock(), trouble.words))
+        limits = {spec.name: spec.limit for spec in house.service.metrics}
+        for watched in house.live.watched.values():
+            for reading in watched.readings:
+                limit, level = limits[reading.name], reading.canary
+                if reading.says == "expected" and limit and level is not None and level > limit:
+                    text = f"{reading.name} beyond its limit on canary, as was declared"
+                    self._set_aside.setdefault(text, house.clock())
 
     # --- the release ------------------------------------------------------------------------------
 
@@ -227,6 +239,8 @@ class _Play:
             run = self._house.run
             items = run.items.values() if run is not None else ()
             item = next((i.id for i in items if i.capability == do.item and i.status == "open"), "")
+            if do.item == "residue" and run is not None:
+                item = item_of(run)
         await self._house.ask(do.does, do.by, item=item)
 
 

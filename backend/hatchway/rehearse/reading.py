@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -249,7 +250,7 @@ def _person(page: Page, fields: Fields) -> sc.Do:
     return sc.Person(
         cast(sc.Deed, inner.choice("does", get_args(sc.Deed))),
         inner.text("by", "oncall", example="oncall"),
-        inner.choice("item", CAPABILITIES, ""),
+        inner.choice("item", (*CAPABILITIES, "residue"), ""),
     )
 
 
@@ -305,11 +306,12 @@ def _never(page: Page, node: Node) -> sc.Never:
         if node.text not in get_args(sc.Danger):
             page.report(node, *unknown("unknown danger", node.text, get_args(sc.Danger)))
         return sc.Never(cast(sc.Danger, node.text))
-    fields = Fields(page, node, "a danger", ("what", "more_than", "after"))
+    fields = Fields(page, node, "a danger", ("what", "more_than", "after", "until"))
     return sc.Never(
         cast(sc.Danger, fields.choice("what", get_args(sc.Danger))),
         fields.whole("more_than", 0, low=0, high=100, example=1),
         fields.take("after", 0.0, 0.0, "30s", lambda text, _: _at(text)),
+        fields.take("until", math.inf, math.inf, "2m", lambda text, _: _at(text)),
     )
 
 

@@ -5,6 +5,7 @@ Times are seconds after the canary got its first share. Shares, errors and order
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from msgspec import Struct
@@ -176,11 +177,12 @@ class Entry(Struct, frozen=True):
 
 
 class Never(Struct, frozen=True):
-    """What must not happen more often than `more_than` times, `after` so many seconds."""
+    """What must not happen more often than `more_than` times, `after` and `until` so many seconds."""
 
     what: Danger
     more_than: int = 0
     after: float = 0.0
+    until: float = math.inf
 
 
 class Advice(Struct, frozen=True):
