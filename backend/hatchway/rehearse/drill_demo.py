@@ -38,6 +38,7 @@ stages:
       compile: python -m compileall -q shop
   - name: release
     kind: release
+    separation: [author, pusher]  # one account starts the demo's release and approves it
   - name: canary
     kind: canary
     deploy:

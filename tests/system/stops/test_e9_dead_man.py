@@ -17,10 +17,14 @@ BUSY_S = 5.0
 SHORT_S = 3.0
 
 
-def lease(stack: Any, seconds: float, *argv: str) -> None:
-    """A governor with this lease; `argv` starts it, instead of the usual command."""
+def lease(stack: Any, seconds: float, *argv: str, back_after: float = 0.0) -> None:
+    """A governor with this lease; `argv` starts it, instead of the usual command.
+
+    `back_after` seconds of silence it takes a partial share back; 0: never.
+    """
     path = stack.d / "governor.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "lease_s": seconds}))
+    doc = {**json.loads(path.read_text()), "lease_s": seconds, "lapse_rollback_s": back_after}
+    path.write_text(json.dumps(doc))
     stack.kill(stack.governor_process)
     if argv:
         stack.governor_process = stack.demo.spawn("governor", *argv)
@@ -71,6 +75,22 @@ def test_e9_a_stopped_backend_is_held_and_does_not_take_the_wheel_back(stack: An
     stack.until(stack.healthy, "it learns what it missed")
     assert (stack.status()["mode"], stack.status()["epoch"]) == ("paused", epoch)
     assert [e.op for e in stack.journaled(stack.status()["reason"])] == ["pause"]
+    stack.give_back()
+
+
+def test_e9_after_a_longer_lapse_a_partial_share_goes_back_to_stable(stack: Any) -> None:
+    stack.give_back()
+    stack.set_weight()
+    lease(stack, SHORT_S, back_after=2 * SHORT_S)
+    stack.backend.send_signal(signal.SIGSTOP)
+    try:
+        held_after(stack, SHORT_S + 2 + BUSY_S)
+        assert stack.weights()["canary"] > 0, "first it only holds"
+        stack.until(lambda: stack.weights()["canary"] == 0, "then it goes back", 20)
+        assert stack.status()["mode"] == "paused"
+    finally:
+        stack.backend.send_signal(signal.SIGCONT)
+    lease(stack, SHORT_S)
     stack.give_back()
 
 
