@@ -121,6 +121,8 @@ EVENTS: tuple[ev.Event, ...] = (
     ev.PolicyChanged(digest="b", was="a", changes=("w",), by="ana"),
     ev.PolicyRefused(in_force="a", file="policy.yaml", line=3, column=1, why="w"),
     ev.FreezeChanged(environment="prod", stands="closed", freeze="weekend", why="w"),
+    ev.NoticeSent(notice="7.0", via="oncall", about="shop is held", attempts=1),
+    ev.NoticeFailed(notice="7.0", via="oncall", about="shop is held", why="w", attempts=3),
 )
 SILENT = {"terms.changed", "stage.started", "job.started", "capsule.armed", "step.entered"}
 
