@@ -611,3 +611,24 @@ def test_what_stopall_does_not_take_is_said(place: Installation, words: tuple[st
     done = place.run(*words)
     assert done.returncode == 2
     assert "usage:" in done.stderr
+
+
+def test_e13_a_rollback_with_something_left_says_residue_and_what(place: Installation) -> None:
+    statuses = [
+        {"drained": True, "residue": ["server c2 is new"]},
+        {"drained": False, "observed": {"canary": 5}},
+        {"drained": True, "residue": []},
+        {"drained": True},
+    ]
+    says = [emergency._left({"status": status}) for status in statuses]
+    assert says[0] == "not all is as it was before: server c2 is new"
+    assert emergency._outcome(says[0]).startswith("RESIDUE: the canary has 0 %, and not all is")
+    assert emergency._outcome(says[1]).startswith("NOT DONE yet")
+    assert says[2] == says[3] == ""
+    status = {"ok": True, "status": statuses[0]}
+    place._cleanup.callback(
+        serve_lines(place.directory / "governor.sock", lambda _: json.dumps(status), once=False)
+    )
+    place.backend(lambda _: {"ok": True, "seq": 7, "said": "ROLLED BACK"})
+    done = place.run("rollback")
+    assert (done.returncode, "RESIDUE" in done.stdout) == (1, True)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 BACKEND_S = 0.3
 """A backend that has not answered a stop by then is passed by."""
 PATIENT_S = 5.0
+RESIDUE = "not all is as it was before: "
+RESIDUE_S = 3.0
 ROLLBACK_S = 10.0
 """How long `rollback` watches for its effect."""
 
@@ -181,6 +183,8 @@ def _told(
 
 
 def _outcome(left: str) -> str:
+    if left.startswith(RESIDUE):
+        return f"RESIDUE: the canary has 0 %, and {visible(left)}."
     if not left:
         return "DONE: the canary has 0 %, no request is under way there and none arrives any more."
     return f"NOT DONE yet: {visible(left)}. The governor goes on; look again with: hatchway status"
@@ -189,13 +193,16 @@ def _outcome(left: str) -> str:
 def watch_rollback(directory: str, service: str) -> str:
     """Wait until the target shows it, at most ROLLBACK_S. Returns what is left, in words."""
     until = time.monotonic() + ROLLBACK_S
+    enough = until
     request = {"op": "status", "service": service} if service else {"op": "status"}
     while True:
         try:
             left = _left(ask(os.path.join(directory, "governor.sock"), request, 2.0))
         except Silent as error:
             left = f"the governor cannot be asked ({error})"
-        if not left or time.monotonic() > until:
+        if left.startswith(RESIDUE):  # it may have been read just before the end
+            enough = min(enough, time.monotonic() + RESIDUE_S)
+        if not left or time.monotonic() > (enough if left.startswith(RESIDUE) else until):
             return left
         time.sleep(0.05)
 
@@ -205,7 +212,8 @@ def _left(answer: Doc) -> str:
     if not isinstance(status, dict):
         return str(answer.get("why") or "the governor says nothing of this service")
     if status.get("drained"):
-        return ""
+        residue = status.get("residue") or ()
+        return RESIDUE + "; ".join(str(each) for each in residue) if residue else ""
     seen = status.get("observed") or {}
     if status.get("target_trouble"):
         return str(status["target_trouble"])

@@ -29,6 +29,8 @@ def authority_doc(state: State, live: Live, service: str, drill: str = "") -> p.
         level = "acts within policy" if run.mode == "act" else "recommends only"
         if run.mode == "act" and drill:
             level = "recommends only: drill overdue"
+    if standing is not None and standing.stop_all:
+        level = "may do nothing: STOP ALL"
     mode: p.Mode = authority.mode
     if standing is None:
         mode = "unknown"

@@ -37,7 +37,7 @@ class HAProxy:
         self._path = settings.socket
         self._names = {"canary": settings.canary, "stable": settings.stable}
         self._backend = settings.backend
-        self._processes: tuple[int, ...] = ()  # that answered here, the newest last
+        self._processes: dict[int, str] = {}  # that answered here, and what they were then
 
     def weights(self) -> Weights:
         """Read both weights. Raises TargetError."""
@@ -87,7 +87,10 @@ class HAProxy:
 
     def remember(self, process: int) -> None:
         """This process answered once."""
-        self._processes = (*(p for p in self._processes if p != process), process)[-MOST_PROCESSES:]
+        if process not in self._processes:
+            self._processes[process] = _identity(process)
+        while len(self._processes) > MOST_PROCESSES:
+            del self._processes[next(iter(self._processes))]
 
     def interrupt(self) -> None:
         """Nothing is ended: what was sent is with HAProxy, and is read back."""
@@ -131,12 +134,12 @@ class HAProxy:
     def _second(self, process: int) -> tuple[str, ...]:
         """Other processes that answered here before and still run: they may share the port."""
         self.remember(process)
-        name = _name_of(process)
+        name = _name(_identity(process))
         return tuple(
             f"another process (pid {other}) that was steered here before still runs; "
             f"this socket steers only pid {process}, and both may take traffic"
-            for other in self._processes
-            if other != process and name and _name_of(other) == name
+            for other, was in self._processes.items()
+            if other != process and name and _name(was) == name and _identity(other) == was
         )
 
     def set(self, arm: str, weight: int, guard: Guard) -> None:
@@ -234,12 +237,17 @@ def _state(bits: int) -> str:
     return "maint" if bits & MAINTENANCE else "drain" if bits & DRAINING else "ready"
 
 
-def _name_of(process: int) -> str:
-    """The name of a process of this machine; empty when it does not run here, or not any more."""
+def _identity(process: int) -> str:
+    """The name of a process of this machine and when it began; empty when it is not there."""
     try:
         with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
             about = file.read()
     except OSError:
         return ""
     name, _, rest = about.partition("(")[2].rpartition(")")
-    return "" if rest.strip().startswith("Z") else name
+    fields = rest.split()  # from the third on: its state; the 22nd is when it began
+    return "" if len(fields) < 20 or fields[0] == "Z" else f"{name}/{fields[19]}"
+
+
+def _name(identity: str) -> str:
+    return identity.rpartition("/")[0]
