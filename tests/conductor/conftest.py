@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from hatchway.brains.port import Sight
@@ -32,6 +33,7 @@ from hatchway.core.plan import (
     CommandStage,
     Installation,
     JobPlan,
+    Person,
     PipelinePlan,
     ReleaseStage,
     ServiceSpec,
@@ -556,3 +558,23 @@ async def houses() -> AsyncIterator[Callable[..., House]]:
 async def house(houses: Callable[..., House]) -> House:
     """One service, running."""
     return await houses().start()
+
+
+@pytest.fixture
+def desk_with() -> Callable[..., Desk]:
+    """Makes a house's desk for an installation that lists people."""
+
+    def make(house: House, *people: Person, signers: Path | None = None) -> Desk:
+        return Desk(
+            installation=msgspec.structs.replace(house.installation, people=people),
+            pipelines=house.plans,
+            policy=house.in_force,
+            ledger=house.ledger,
+            target=house.governor,
+            follower=house.follower,
+            forges=dict.fromkeys(house.configured, house.forge),
+            clock=house.clock,
+            allowed_signers=signers,
+        )
+
+    return make

@@ -9,9 +9,8 @@ from typing import Any
 import msgspec
 
 from hatchway.core import events as ev
-from hatchway.core.plan import CommandStage, Installation, JobPlan, Person
+from hatchway.core.plan import CommandStage, JobPlan
 from hatchway.core.policy import DataAgeBelow, Rule
-from hatchway.edge.desk import Desk
 from hatchway.edge.door import StartRequest
 from hatchway.edge.identity import Identity
 from hatchway.edge.protocol import Ack, Command
@@ -224,20 +223,3 @@ async def test_a_token_for_one_service_moves_no_other(houses: Any) -> None:
     assert (await house.desk.start(start, mine)).code == "not_allowed"
     pause = Command(id="p", kind="pause", service="shop")
     assert isinstance(await house.desk.command(pause, mine), Ack)
-
-
-def desk_with(house: Any, *people: Person, signers: Path | None = None) -> Desk:
-    """The house's desk, for an installation that lists people."""
-    installation = msgspec.structs.replace(house.installation, people=people)
-    assert isinstance(installation, Installation)
-    return Desk(
-        installation=installation,
-        pipelines=house.plans,
-        policy=house.desk._in_force,
-        ledger=house.ledger,
-        target=house.governor,
-        follower=house.follower,
-        forges=house.desk._forges,
-        clock=house.clock,
-        allowed_signers=signers,
-    )

@@ -21,13 +21,14 @@ SETTINGS = {
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="hatchway tui", description="The operator's dashboard.")
-    parser.add_argument("--backend", required=True, metavar="PATH|ws://127.0.0.1:PORT")
+    parser.add_argument("--backend", required=True, metavar="PATH|wss://HOST:PORT")
     parser.add_argument(
         "--governor", default="", metavar="PATH", help="its socket, for direct stops"
     )
     parser.add_argument("--service", default="", help="which service to show first")
     parser.add_argument("--read-only", action="store_true", help="look, but act in no way")
-    parser.add_argument("--token-file", default="", metavar="FILE", help="for ws:// addresses")
+    parser.add_argument("--token-file", default="", metavar="FILE", help="for wss:// addresses")
+    parser.add_argument("--ca", default="", metavar="FILE", help="vouches for a wss:// address")
     parser.add_argument("--mouse", choices=("on", "off"), default="off")
     parser.add_argument("--bell", choices=("on", "off"), default="on")
     parser.add_argument(
@@ -75,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
         setattr(sys, "__stderr__", sys.__stdout__)  # noqa: B010 - final for the type checker
     encoding = (getattr(sys.__stderr__, "encoding", "") or "").lower().replace("-", "")
     app = Dashboard(
-        Address(asked.backend, asked.governor, token, asked.read_only, login()),
+        Address(asked.backend, asked.governor, token, asked.read_only, login(), asked.ca),
         service=asked.service,
         palette=palette_for(os.environ, os.environ.get("HATCHWAY_THEME", asked.theme) if asked.theme == "auto" else asked.theme),
         ascii_only=not encoding.startswith("utf"),

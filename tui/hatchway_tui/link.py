@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -46,11 +47,12 @@ STOPS = {"pause", "takeover", "rollback"}
 class Address(Struct, frozen=True):
     """Where the backend and the governor are."""
 
-    backend: str  # a path of a unix socket, or ws://127.0.0.1:PORT
+    backend: str  # a path of a unix socket, or wss://HOST:PORT
     governor: str = ""
     token: str = ""
     read_only: bool = False
     name: str = ""  # the login, for the governor's record
+    ca: str = ""  # the PEM file of who vouches for a wss:// address; empty: the system's own
 
 
 class Answer(Struct, frozen=True):
@@ -114,6 +116,8 @@ class Link:
         }  # fmt: skip
         if self.address.backend.startswith(("ws://", "wss://")):
             settings["compression"] = "deflate"
+            if self.address.backend.startswith("wss://"):
+                settings["ssl"] = ssl.create_default_context(cafile=self.address.ca or None)
             return connect(self.address.backend, **settings)  # type: ignore[arg-type]
         return unix_connect(self.address.backend, "ws://localhost/", **settings)
 
@@ -257,6 +261,8 @@ class Link:
                 return f"you may not open {self.address.backend}"
             case ConnectionResetError() | BrokenPipeError():
                 return "the backend went away"
+            case ssl.SSLCertVerificationError():
+                return _of_certificate(error)
             case TimeoutError():
                 return str(error) or "no answer within 5 s"
             case msgspec.MsgspecError():
@@ -264,6 +270,16 @@ class Link:
                 return f"the backend speaks something else: {error}"
         text = str(error) or type(error).__name__
         return "the backend went away" if "no close frame" in text else text
+
+
+def _of_certificate(error: ssl.SSLCertVerificationError) -> str:
+    """Why the backend's certificate is not believed."""
+    why = error.verify_message or str(error)
+    if "mismatch" in why or "not valid for" in why:
+        return f"its certificate is another one's ({why})"
+    if "expired" in why:
+        return "its certificate has ended: it has to be renewed there"
+    return f"nobody known here vouches for its certificate ({why}): name its --ca FILE"
 
 
 def _first(error: BaseException) -> BaseException:

@@ -37,6 +37,7 @@ running it:
   policy VERB           check, explain, test the policy
   would --at WHEN       what the agent could do then, and when next it may
   oncall                who is on call
+  token VERB            tokens for --backend wss://...: new, list, revoke
   metrics check         what a service's metrics can judge, at the traffic of now
   metrics suggest URL   what hatchway.yaml could say of a page of metrics
   rehearse NAME         a public incident over your policy: which guard stops it
@@ -53,6 +54,7 @@ VERBS = (
     *("policy", "would", "oncall"),
     "rehearse",
     "drill",
+    "token",
 )
 
 
@@ -69,6 +71,11 @@ def main(argv: list[str] | None = None) -> int:
         print(f"hatchway {__version__}")
         return 0
     if verb in EMERGENCY:
+        if verb != "watch" and any(w.partition("=")[0] == "--backend" for w in words):
+            from importlib import import_module  # noqa: PLC0415
+
+            status: int = import_module("hatchway.cli.remote").main(verb, words[1:])
+            return status
         from hatchway.cli import emergency  # noqa: PLC0415
 
         return emergency.main(verb, words[1:])

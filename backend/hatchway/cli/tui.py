@@ -15,11 +15,12 @@ def main(argv: list[str]) -> int:
         prog="hatchway tui", description="The dashboard. q leaves and changes nothing."
     )
     parser.add_argument("--dir", help="state directory of the installation")
-    parser.add_argument("--backend", help="PATH or ws://127.0.0.1:PORT instead of its socket")
+    parser.add_argument("--backend", help="PATH or wss://HOST:PORT instead of its socket")
+    parser.add_argument("--ca", help="PEM of the authority of a wss:// address's certificate")
     parser.add_argument("--governor", help="the governor's socket instead of the one in --dir")
     parser.add_argument("--service", help="which service to show first")
     parser.add_argument("--read-only", action="store_true", help="look, but act in no way")
-    parser.add_argument("--token-file", help="for ws:// addresses")
+    parser.add_argument("--token-file", help="for wss:// addresses")
     parser.add_argument("--mouse", choices=("on", "off"))
     parser.add_argument("--bell", choices=("on", "off"))
     parser.add_argument("--theme", choices=("auto", "dark", "light", "ansi", "mono"))
@@ -44,7 +45,7 @@ def main(argv: list[str]) -> int:
     governor = asked.governor or ("" if remote else os.path.join(directory, "governor.sock"))
     if governor:
         command += ["--governor", governor]
-    for name in ("service", "token_file", "mouse", "bell", "theme"):
+    for name in ("service", "token_file", "ca", "mouse", "bell", "theme"):
         value = getattr(asked, name)
         if value:
             command += [f"--{name.replace('_', '-')}", value]

@@ -55,7 +55,12 @@ def terms_of(state: State, run: Run) -> dict[str, str]:
 
 def digest(item: Item) -> str:
     """SHA-256 of what a yes to the item is worth; what a signature is made over."""
-    bound = {"item": item.id, **item.binding}
+    return digest_of(item.id, item.binding)
+
+
+def digest_of(item_id: str, binding: dict[str, str]) -> str:
+    """The same, of what the journal has of an item."""
+    bound = {"item": item_id, **binding}
     return hashlib.sha256(msgspec.json.encode(bound, order="deterministic")).hexdigest()
 
 
