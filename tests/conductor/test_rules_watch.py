@@ -15,6 +15,7 @@ from hatchway.conductor.rules_watch import Refused, RulesWatch, freezes
 from hatchway.core import events as ev
 from hatchway.core.oncall import Roster
 from hatchway.core.policy import (
+    Approvals,
     AutomaticRollbacksBelow,
     ControlIs,
     EnvironmentPolicy,
@@ -273,6 +274,8 @@ async def test_a_changed_policy_decides_at_the_next_decision_and_is_journaled(wa
     changed = house.of(ev.PolicyChanged)[-1]
     assert (changed.digest, changed.was, changed.by) == ("newer", "policy", "ana")
     assert "prod.promote: auto, was deny" in changed.changes
+    item = await house.until(lambda: house.open_item("open_release"), "it is approved anew")
+    await house.ask("accept", "dora", item=item.id)
     await house.looking(lambda: house.run.step == 1 or not house.run.active)
     said = [p for p in house.of(ev.ProposalMade) if p.capability == "promote"]
     assert said[-1].policy == "newer"
@@ -481,3 +484,61 @@ def test_a_changed_calendar_is_noticed_too(rules: RulesFiles, tmp_path: Path) ->
     found = settle(rules)
     assert isinstance(found, Rules)
     assert found.schedules.names("freeze") == ("weekend",)
+
+
+# --- several people -------------------------------------------------------------------------------
+
+
+async def test_where_two_people_decide_one_yes_moves_nothing(watched: Any) -> None:
+    w = await watched(promote=Rule("ask", approvals=Approvals(2)))
+    house = w.house
+    await house.to_canary()
+    await house.looking(lambda: house.open_item("promote"))
+    first = house.open_item("promote")
+    assert "2 people have to say yes" in first.lines
+    await house.ask("accept", "ben", item=first.id)
+    await house.looking(lambda: house.open_item("promote"))
+    second = house.open_item("promote")
+    assert second.id != first.id
+    assert "2 people have to say yes; so far: ben" in second.lines
+    assert house.governor.weight["shop"] == 5
+    refused = await house.ask("accept", "ben", item=second.id)
+    assert refused.code == "second_person"
+    await house.ask("accept", "cleo", item=second.id)
+    await house.looking(lambda: house.run.step == 1 or not house.run.active)
+    assert house.governor.weight["shop"] > 5
+
+
+async def test_the_policy_can_want_more_people_for_a_release_than_the_pipeline(
+    watched: Any,
+) -> None:
+    w = await watched(open_release=Rule("auto", approvals=Approvals(2)))
+    house = w.house
+    await house.release()
+    first = await house.until(lambda: house.open_item("open_release"))
+    assert any("2 people have to say yes" in line for line in first.lines)
+    await house.ask("accept", "ben", item=first.id)
+    second = await house.until(
+        lambda: (i := house.open_item("open_release")) and i.id != first.id and i
+    )
+    assert house.governor.weight["shop"] == 0
+    await house.ask("accept", "cleo", item=second.id)
+    await house.until(lambda: house.run.step == 0, "the first share")
+
+
+async def test_a_release_approved_in_a_freeze_by_enough_people_begins(watched: Any) -> None:
+    w = await watched(override=2)
+    house = w.house
+    w.freeze()
+    await w.frozen("closed")
+    await house.release()
+    first = await house.until(lambda: house.open_item("open_release"))
+    assert first.binding["freeze"] == "weekend"
+    assert "2 people may go on all the same" in first.lines[0]
+    await house.ask("accept", "ben", item=first.id)
+    second = await house.until(
+        lambda: (i := house.open_item("open_release")) and i.id != first.id and i
+    )
+    assert house.governor.weight["shop"] == 0
+    await house.ask("accept", "cleo", item=second.id)
+    await house.until(lambda: house.run.step == 0, "the first share")

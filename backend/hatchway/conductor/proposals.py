@@ -11,6 +11,7 @@ from hatchway.brains.port import Situation, Wish
 from hatchway.brains.unsure import doubts
 from hatchway.conductor.undoing import as_fact, automatic_rollbacks, guarded
 from hatchway.core import events as ev
+from hatchway.core import several
 from hatchway.core.bars import STANDING
 from hatchway.core.canary import weight_of
 from hatchway.core.drills import answer_as_drilled
@@ -247,12 +248,11 @@ def propose(
         step=run.step,
         expires_at=now + ASK_FOR_S,
         confidence=None if unsure else wish.confidence,
-        lines=(*((said.why,) if said.freeze else ()), *(e.text for e in wish.evidence)),
+        lines=(*_first_lines(run, wish, said, epoch), *(e.text for e in wish.evidence)),
         binding={
             **({"verdict": asked_on} if asked_on else {}),
             **({"freeze": said.freeze} if said.freeze else {}),
-            **({"people": str(said.people)} if said.people > 1 else {}),
-            **({"roles": ",".join(said.roles)} if said.roles else {}),
+            **(several.bound(said.people, said.roles) if wish.capability == "promote" else {}),
             "epoch": str(epoch),
             "step": str(run.step),
             "commit": run.commit,
@@ -307,7 +307,8 @@ def _superseded(
         return ()
     asked = _asked(run, capability, epoch)
     if asked is None:
-        return () if said.answer != "deny" and _was_denied(run, capability, epoch) else None
+        new = said.answer != "deny" and _was_denied(run, capability, epoch)
+        return () if new or _second_person(run, capability, epoch, said) else None
     why = _asked_anew(asked, asked_on, said)
     if not why:
         return None
@@ -315,6 +316,28 @@ def _superseded(
         run=run.id, item=asked.id, status="superseded", by="hatchway", reason=why
     )
     return (closed,)
+
+
+def _second_person(run: Run, capability: str, epoch: int, said: PolicyAnswer) -> bool:
+    """Whether somebody said yes, nobody said no, and it takes more people than that."""
+    here = [i for i in (item_of(run, p) for p in _of_here(run, capability, epoch)) if i]
+    if capability != "promote" or said.answer != "ask" or not here:
+        return False
+    yes = several.yes_to(run, capability, epoch)
+    if here[-1].status != "accepted" or not yes:
+        return False
+    return bool(several.lacking(yes, *several.wanted(here[-1].binding)))
+
+
+def _first_lines(run: Run, wish: Wish, said: PolicyAnswer, epoch: int) -> tuple[str, ...]:
+    """What people have to know before the evidence: the freeze, and that it takes several."""
+    lines = [said.why] if said.freeze else []
+    if wish.capability == "promote" and said.people > 1:
+        so_far = ", ".join(i.by for i in several.yes_to(run, "promote", epoch))
+        each = f", one each of {', '.join(said.roles)}" if said.roles else ""
+        so_far = f"; so far: {so_far}" if so_far else ""
+        lines.append(f"{said.people} people have to say yes{each}{so_far}")
+    return tuple(lines)
 
 
 def _asked_anew(asked: Item, asked_on: str, said: PolicyAnswer) -> str:

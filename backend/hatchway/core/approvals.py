@@ -15,12 +15,14 @@ from datetime import UTC, datetime
 import msgspec
 
 from hatchway.core import events as ev
+from hatchway.core import several
 from hatchway.core.answers import Refused
+from hatchway.core.freeze import passed
 from hatchway.core.people import Who, first_named, is_named
 from hatchway.core.plan import ReleaseStage
 from hatchway.core.roles import why_not
 from hatchway.core.says import differences, says
-from hatchway.core.state import Item, Run, State
+from hatchway.core.state import Frozen, Item, Run, State
 
 BOUND = ("environment", "commit", "artifact", "tag", "plan", "policy", "baseline")
 """What voids a yes when it changes. A binding that an older version wrote has fewer of them."""
@@ -36,8 +38,21 @@ def release_stage(run: Run) -> ReleaseStage | None:
 
 
 def needed(run: Run, plan: ReleaseStage) -> int:
-    """How many people have to say yes, at the risk that was found."""
-    return plan.approvals_by_risk.get(run.risk, plan.approvals)
+    """How many people have to say yes: by the pipeline, at the risk found, and by the policy."""
+    by_pipeline = plan.approvals_by_risk.get(run.risk, plan.approvals)
+    return max(by_pipeline, several.wanted(_last_asked(run))[0], by_policy(run)[0])
+
+
+def by_policy(run: Run) -> tuple[int, tuple[str, ...]]:
+    """How many people, and of which roles, the policy wanted when the release was requested."""
+    opened = [p for p in run.proposals.values() if p.capability == "open_release"]
+    return (opened[-1].people, opened[-1].roles) if opened else (1, ())
+
+
+def _last_asked(run: Run) -> dict[str, str]:
+    """What the newest question that is open, or was said yes to, is bound to."""
+    asked = [i for i in approvals(run) if i.status in ("open", "accepted") and not i.void]
+    return asked[-1].binding if asked else {}
 
 
 def terms_of(state: State, run: Run) -> dict[str, str]:
@@ -161,6 +176,9 @@ def lacking(run: Run, step: int, now: float) -> str:
         if capped:
             return f"the yes covers {max(capped)} %, not {weight} %"
         return f"{len(yes)} of {needed(run, plan)} have said yes"
+    roles = several.lacking(yes, 1, by_policy(run)[1])
+    if roles:
+        return roles
     later = max((i.not_before for i in yes), default=0.0)
     return f"not before {clock(later)}" if later > now else ""
 
@@ -181,6 +199,8 @@ def outdated(state: State, run: Run, now: float) -> tuple[ev.Event, ...]:
     terms = terms_of(state, run)
     for item in approvals(run):
         why = "; ".join(since(item, c) for c in changed(run, item.binding, terms))
+        if not why and item.status == "open" and _other_freeze(state, run, item, now):
+            why = "a freeze began since this was asked"
         if item.status == "open" and why and now <= item.expires_at:
             found.append(
                 ev.ItemClosed(
@@ -202,6 +222,10 @@ def question(state: State, run: Run, plan: ReleaseStage, epoch: int, now: float)
     """The next question about a release. Asked again, it says first what is different."""
     asked = approvals(run)
     yes = standing(run)
+    people, roles = by_policy(run)
+    freeze = overridable(state, run, now)
+    if freeze is not None:
+        people = max(people, freeze.people)
     return ev.ItemOpened(
         run=run.id,
         item=f"run-{run.id}.approval.{len(asked) + 1}",
@@ -209,7 +233,12 @@ def question(state: State, run: Run, plan: ReleaseStage, epoch: int, now: float)
         capability="open_release",
         step=run.step,
         expires_at=now + plan.expires_s,
-        lines=(*_news(state, run), *_conditions(run, plan), *run.risk_reasons),
+        lines=(
+            *((_freeze_words(freeze),) if freeze is not None else ()),
+            *_news(state, run),
+            *_conditions(run, plan, people, roles),
+            *run.risk_reasons,
+        ),
         binding={
             "run": run.id,
             "stage": plan.name,
@@ -219,8 +248,28 @@ def question(state: State, run: Run, plan: ReleaseStage, epoch: int, now: float)
             "expires": f"{now + plan.expires_s:.3f}",
             "epoch": str(epoch),
             "not": ",".join(i.by for i in yes),
+            **({"freeze": freeze.freeze} if freeze is not None else {}),
+            **several.bound(people, roles),
         },
     )
+
+
+def overridable(state: State, run: Run, now: float) -> Frozen | None:
+    """The freeze that people may go on in spite of; None where none is in force, or nobody can."""
+    frozen = state.frozen.get(run.environment)
+    if frozen is None or frozen.people == 0 or passed(frozen, now):
+        return None
+    return None if frozen.stands == "open" else frozen
+
+
+def _other_freeze(state: State, run: Run, item: Item, now: float) -> bool:
+    freeze = overridable(state, run, now)
+    return freeze is not None and item.binding.get("freeze", "") != freeze.freeze
+
+
+def _freeze_words(freeze: Frozen) -> str:
+    people = "1 person" if freeze.people == 1 else f"{freeze.people} people"
+    return f"{freeze.why}: {people} may go on all the same"
 
 
 def _news(state: State, run: Run) -> tuple[str, ...]:
@@ -237,13 +286,16 @@ def _news(state: State, run: Run) -> tuple[str, ...]:
     return tuple(dict.fromkeys(lines))
 
 
-def _conditions(run: Run, plan: ReleaseStage) -> tuple[str, ...]:
+def _conditions(
+    run: Run, plan: ReleaseStage, people: int, roles: tuple[str, ...]
+) -> tuple[str, ...]:
     """What is asked of the people who say yes, where it is more than one word of one person."""
-    number, said = needed(run, plan), [i.by for i in standing(run)]
+    number, said = max(people, needed(run, plan)), [i.by for i in standing(run)]
     lines = []
     if number > 1:
         so_far = f"; so far: {', '.join(said)}" if said else ""
-        lines.append(f"{number} people have to say yes{so_far}")
+        each = f", one each of {', '.join(roles)}" if roles else ""
+        lines.append(f"{number} people have to say yes{each}{so_far}")
     if plan.signed:
         lines.append("only a signed yes counts: hatchway accept ITEM --sign KEY")
     return tuple(lines)

@@ -9,12 +9,12 @@ from typing import assert_never
 
 import msgspec
 
-from hatchway.core import approvals, residue
+from hatchway.core import approvals, residue, several
 from hatchway.core import commands as cmd
 from hatchway.core import events as ev
 from hatchway.core.answers import Accepted, Refused
 from hatchway.core.decide_services import order, why_only_recommends
-from hatchway.core.people import Who
+from hatchway.core.people import Who, is_named
 from hatchway.core.quarantine import in_quarantine
 from hatchway.core.state import Item, Run, State
 
@@ -146,6 +146,7 @@ def _close_item(state: State, command: cmd.Accept | cmd.Reject, now: float) -> A
         reason=reason,
         person=command.who.person if command.who else "",
         how=command.who.how if command.who else "",
+        roles=command.who.roles if command.who else (),
     )
     if isinstance(command, cmd.Accept) and item.type == "approval":
         closed = msgspec.structs.replace(
@@ -183,6 +184,12 @@ def _may_not_accept(
     if item.type == "approval":
         no = approvals.refusal(state, run, item, command.who or Who(command.by))
         return no or _too_little(command, now)
+    said = several.yes_to(run, item.capability, item.epoch)
+    who = command.who or Who(command.by)
+    twice = any(is_named(who, yes.by, yes.person) for yes in said)
+    if twice and several.lacking(said, *several.wanted(item.binding)):
+        what = "You have already said yes to this."
+        return Refused("second_person", what, "A second person has to say yes.")
     if item.capability != "rollback":  # going back removes risk, whatever the rules have become
         for key, now_is in (("plan", run.plan.digest), ("policy", run.policy_digest)):
             if item.binding.get(key, now_is) != now_is:

@@ -185,6 +185,7 @@ class ItemClosed(_Event, frozen=True, kw_only=True, tag="item.closed"):
     reason: str = ""
     person: str = ""  # the listed person that answered
     how: str = ""  # how they were known: uid 1000, token ana, signature SHA256:...
+    roles: tuple[str, ...] = ()  # that they had then
     max_weight: int = 100  # a yes to no more than this share
     not_before: float = 0.0  # and not yet
     signature: Signature | None = None

@@ -273,6 +273,7 @@ def _items(run: Run, event: ev.ItemOpened | ev.ItemClosed, at: float) -> Run:
             by=event.by,
             closed_at=at,
             person=event.person,
+            roles=event.roles,
             max_weight=event.max_weight,
             not_before=event.not_before,
         )

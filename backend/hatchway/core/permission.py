@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hatchway.core import events as ev
+from hatchway.core import several
 from hatchway.core.approvals import covered, standing
 from hatchway.core.state import Authority, Item, Proposal, Run
 
@@ -47,6 +48,9 @@ def for_step(run: Run, step: int, authority: Authority, now: float) -> tuple[ev.
     for item in run.items.values():
         fresh = recent(item.closed_at, now, FRESH_YES_S)
         if fresh and _valid(item, "promote", run, authority):
+            yes = several.yes_to(run, "promote", authority.epoch)
+            if several.lacking(yes, *several.wanted(item.binding)):
+                continue  # a second person is asked
             if passes(run):
                 return ev.By("person", item.by), "accepted the agent's recommendation"
             if _still_unsure(run, item):

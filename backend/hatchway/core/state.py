@@ -72,6 +72,7 @@ class Item(Struct, frozen=True):
     max_weight: int = 100
     not_before: float = 0.0
     void: str = ""  # why a yes is worth nothing any more
+    roles: tuple[str, ...] = ()  # of who answered
 
     @property
     def asked_on(self) -> str:

@@ -199,8 +199,10 @@ def _rule(page: Page, node: Node, capability: str) -> Rule:
                 f"{capability} by itself only stands on the verdict {verdict}",
                 f"when: {{{key}: [{verdict}]}}, or answer: ask",
             )
-    if fields.has("approvals") and (answer == "deny" or capability in ALWAYS_ALLOWED):
-        fields.report("approvals", "nobody is asked about this", "no approvals")
+    asks = capability in {"promote", "open_release"} and answer != "deny"
+    if fields.has("approvals") and not asks:
+        what = "how many people say yes is for promote and open_release: going back takes one"
+        fields.report("approvals", what, "no approvals")
     return Rule(cast(Word, answer), when, _approvals(page, fields, capability))
 
 
