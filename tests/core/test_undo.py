@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hatchway.core import undo as u
 from hatchway.core.manifest import (
+    ALL,
     Config,
     DeclaredMigration,
     Dependent,
@@ -319,3 +320,26 @@ def test_an_unknown_fact_of_the_moment_is_never_a_yes(moment: u.Moment, gone: st
 def test_it_survives_the_journal(given_release: u.Release, moment: u.Moment) -> None:
     said = u.at_this_moment(u.undo_of(given_release), moment)
     assert msgspec.json.decode(msgspec.json.encode(said), type=u.Undo) == said
+
+
+@pytest.mark.parametrize(
+    ("shared", "files", "safe"),
+    [
+        ((), ("infra/net.tf",), "yes"),
+        (("infra/**",), ("infra/net.tf", "a.py"), "no"),
+        (("infra",), ("infra/a/net.tf",), "no"),
+        (("infra/**",), ("a.py", "infrared.py"), "yes"),
+        (ALL, ("a.py",), "no"),
+        (ALL, (), "yes"),
+        (("infra/**",), None, "unknown"),
+    ],
+)
+@pytest.mark.parametrize("side", ["old", "new"])
+def test_a_change_of_shared_infrastructure_is_not_undone_by_moving_traffic(
+    shared: tuple[str, ...], files: tuple[str, ...] | None, safe: str, side: str
+) -> None:
+    declared: Any = {side: Manifest(shared=shared)}
+    undo = u.undo_of(u.Release(migrations=(), files=files, **declared))
+    assert undo.safe == safe
+    if safe == "no":
+        assert "shared infrastructure" in undo.words

@@ -110,3 +110,20 @@ def test_hatchway_check_knows_it_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         check_file(file)
     assert caught.value.troubles[0].line == 7
+
+
+@pytest.mark.parametrize(
+    ("said", "shared"),
+    [("true", ("**",)), ("false", ()), ('["infra/**", net]', ("infra/**", "net"))],
+)
+def test_shared_infrastructure_is_a_list_of_paths_or_the_whole_release(
+    said: str, shared: tuple[str, ...]
+) -> None:
+    read = read_manifest(f"version: 1\nshared: {said}\n".encode())
+    assert isinstance(read, Manifest)
+    assert read.shared == shared
+
+
+def test_shared_that_is_neither_is_said() -> None:
+    read = read_manifest(b"version: 1\nshared: perhaps\n")
+    assert isinstance(read, Unreadable)

@@ -53,6 +53,12 @@ class Manifest(Struct, frozen=True):
     config: Config | None = None
     contracts: tuple[str, ...] | None = None  # that this version offers
     dependents: tuple[Dependent, ...] = ()
+    # Paths of what other services stand on too (networks, queues, clusters); all: the whole release.
+    shared: tuple[str, ...] = ()
+
+
+ALL = ("**",)
+"""`shared: true`: whatever this release changes is shared infrastructure."""
 
 
 class Unreadable(Struct, frozen=True):

@@ -14,7 +14,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from hatchway.core.manifest import Declared, Manifest, Unreadable
+from hatchway.core.manifest import ALL, Declared, Manifest, Unreadable
 from hatchway.core.migrations import Migration
 
 Safe = Literal["yes", "no", "unknown"]
@@ -90,6 +90,7 @@ def undo_of(release: Release) -> Undo:
         *schema_is_readable(release),
         *config_ran_before(release),
         *dependents_do_without(release),
+        *infrastructure_is_its_own(release),
     )
     return Undo(_safe(reasons), reasons, tuple(_residue(release)))
 
@@ -232,6 +233,33 @@ def dependents_do_without(release: Release) -> Iterator[Reason]:
         else:
             text = f"{dependent.name} uses {dependent.uses}, which the old version does not offer"
             yield Reason("-", "dependents", text)
+
+
+def infrastructure_is_its_own(release: Release) -> Iterator[Reason]:
+    """It changes nothing that other services stand on: moving traffic back undoes none of that.
+
+    What either version declares to be shared is.
+    """
+    shared = {*_manifest(release.old).shared, *_manifest(release.new).shared}
+    if not shared:
+        return
+    if release.files is None:
+        yield Reason("?", "shared", "whether shared infrastructure changes could not be read")
+        return
+    moved = [f for f in release.files if any(_under(f, pattern) for pattern in shared)]
+    if moved:
+        more = f" and {len(moved) - 1} more" if len(moved) > 1 else ""
+        text = f"{moved[0]}{more} is shared infrastructure, which going back leaves changed"
+        yield Reason("-", "shared", text)
+    else:
+        yield Reason("+", "shared", "no shared infrastructure changes")
+
+
+def _under(file: str, pattern: str) -> bool:
+    """Whether a path is meant: by the pattern, or in the folder that it names."""
+    return (
+        pattern in ALL or fnmatchcase(file, pattern) or file.startswith(f"{pattern.rstrip('/')}/")
+    )
 
 
 def _manifest(declared: Declared) -> Manifest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, cast
 
 from hatchway.core.manifest import (
+    ALL,
     MANIFEST,
     Config,
     Declared,
@@ -18,7 +19,7 @@ from hatchway.settings.document import Items, Node, Page, Scalar
 from hatchway.settings.errors import ConfigError, quoted
 from hatchway.settings.fields import Fields
 
-KEYS = ("version", "schema", "migrations", "config", "contracts", "dependents")
+KEYS = ("version", "schema", "migrations", "config", "contracts", "dependents", "shared")
 HIGHEST = 10**14  # a schema's number may be a time: 20240101120000
 
 
@@ -49,7 +50,15 @@ def manifest_of(page: Page) -> Manifest:
         if fields.has("contracts")
         else None,
         dependents=tuple(_dependent(page, node) for node in fields.items("dependents")),
+        shared=_shared(fields),
     )
+
+
+def _shared(fields: Fields) -> tuple[str, ...]:
+    """Paths of shared infrastructure, or true: everything in this release is."""
+    if isinstance(fields.value("shared"), Items):
+        return fields.texts("shared", example='["infra/**"]')
+    return ALL if fields.flag("shared", False) else ()
 
 
 def _schema(page: Page, node: Node | None) -> Schema | None:
