@@ -18,6 +18,7 @@ from msgspec import Struct
 from hatchway.brains.port import Brain, Sight, Situation, Wish
 from hatchway.brains.unsure import held_because, unsaid
 from hatchway.conductor.act_first import ActFirst, Entry
+from hatchway.conductor.contradiction import contradicted, corrected
 from hatchway.conductor.in_force import InForce
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import Live
@@ -264,9 +265,11 @@ class Agent:
             why = f"no answer within {seconds:g} s"
         except Exception as error:
             why = f"{type(error).__name__}: {error}"
-        self._live.tell("brain", f"{self._brain.name}: {why}" if why else "")
+        untrue = "" if why else next(filter(None, (contradicted(w, situation) for w in wishes)), "")
+        said_of_it = why or (f"its words contradict the facts: {untrue}" if untrue else "")
+        self._live.tell("brain", f"{self._brain.name}: {said_of_it}" if said_of_it else "")
         if not why:
-            return wishes, self._brain.name
+            return tuple(corrected(wish, situation) for wish in wishes), self._brain.name
         log.warning("the brain %s is not heard: %s", self._brain.name, why)
         return without_brain(situation), f"{self._brain.name} (silent)"
 
