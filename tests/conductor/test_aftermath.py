@@ -39,6 +39,7 @@ SERVICE = ServiceSpec(
             kind="gauge",
             source="app",
             total=SeriesRef("errors"),
+            limit=20.0,
         ),
     ),
     scrape_s=0.01,
@@ -238,7 +239,7 @@ async def test_while_residue_stands_the_agent_only_recommends(world: World) -> N
 async def test_s07_a_rollback_that_makes_its_symptom_worse_opens_the_breaker_after_one_attempt(
     world: World,
 ) -> None:
-    world.errors = 40.0  # than the canary's 9
+    world.errors = 19.0  # more than the canary's 9
     await world.rolled_back()
     (opened,) = await world.house.until(lambda: world.house.of(ev.BreakerOpened))
     assert "errors is worse after the agent's rollback" in opened.why
@@ -251,7 +252,7 @@ async def test_s07_a_rollback_that_makes_its_symptom_worse_opens_the_breaker_aft
 
 
 async def test_a_persons_rollback_opens_no_breaker(world: World) -> None:
-    world.errors = 40.0
+    world.errors = 19.0
     await world.house.to_canary(mode="recommend")
     await world.house.look("REGRESS", "rollback", symptoms=SYMPTOM)
     await world.house.accept("rollback")
@@ -316,3 +317,21 @@ async def test_f24_a_third_version_mid_canary_is_held_named_and_gets_no_credit_f
     world.versions["c"] = "1.5.0"
     await house.until(lambda: not house.run.hold or house.run.hold.cause != "version", "it is back")
     assert house.of(ev.TargetRestored)
+
+
+async def test_f35_while_people_are_asked_to_approve_stable_is_watched_and_holds_the_first_share(
+    world: World,
+) -> None:
+    house = world.house
+    world.errors = 30.0
+    await house.release()
+    await house.until(lambda: house.open_item("open_release"), "people are asked")
+    await house.until(lambda: house.run.hold, "it is held")
+    assert house.run.hold.cause == "stable_unhealthy"
+    assert "before the first share: errors beyond its limit" in house.run.hold.why
+    await house.accept()
+    await house.still(0.2)
+    assert house.governor.raises == []
+    world.errors = 1.0
+    await house.until(lambda: house.run.step == 0, "the first share")
+    assert house.run.hold is None

@@ -157,6 +157,27 @@ class Agent:
             await self._first.roll_back(run_id, entries)
             raise trouble
 
+    async def before(self, run_id: str, ailing: str) -> None:
+        """The judge looked at stable before the first share; `ailing`: what is not well. JournalError.
+
+        Also while people are asked to approve: what they said yes to is not begun on top of trouble.
+        """
+
+        def decide(state: State) -> tuple[ev.Event, ...]:
+            run = state.runs[run_id]
+            held = run.hold.cause if run.hold else None
+            if not run.active or run.step >= 0 or not run.release_requested:
+                return ()
+            if ailing and held is None:
+                why = f"stable itself is not well before the first share: {ailing}"
+                return (ev.RunHeld(run=run_id, cause="stable_unhealthy", why=why),)
+            if not ailing and held == "stable_unhealthy":
+                return (ev.RunResumed(run=run_id, why="stable is well again"),)
+            return ()
+
+        if decide(self._ledger.state):
+            await self._ledger.record(decide, actor="judge")
+
     async def _write(self, entries: list[Entry]) -> JournalError | None:
         try:
             for actor, decide in entries:

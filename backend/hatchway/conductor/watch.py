@@ -180,6 +180,7 @@ class CanaryWatch:
             self._window, sample = look_before(self._service, self._window, scrape)
             self._judge, self._of = before(self._config, fresh, sample), (run.id, run.step)
             self._keep()
+            await self._agent.before(run.id, self._ailing())
         elif plan is None or observed != weight_of(plan, run.step):
             # Between two shares: what is counted now belongs to neither.
             self._window, _ = look(self._service, self._window, scrape, observed or 0)
@@ -239,6 +240,15 @@ class CanaryWatch:
             await self._ledger.record(
                 lambda s: of_version(s, run, fleet.canary, now), actor="hatchway"
             )
+
+    def _ailing(self) -> str:
+        """The judged metrics of which stable is beyond its limit before the rollout."""
+        both = zip(self._config.metrics, self._judge.metrics, strict=True)
+        return ", ".join(
+            f"{spec.label} beyond its limit"
+            for spec, metric in both
+            if metric.ailing and spec.judged and not spec.shared
+        )
 
     def _observed(self) -> int | None:
         standing = self._live.standing.get(self._service.name)

@@ -161,6 +161,8 @@ def _forward(
     if held:
         why = "control changed hands: the target is tried again"
         return (Record((ev.RunResumed(run=run.id, why=why),)),)
+    if run.step < 0 and run.hold is not None and run.hold.cause == "stable_unhealthy":
+        return ()  # what the canary would be compared with is not well itself
     if frozen is not None:
         waits = _frozen(run, step, frozen, authority, now)
         if waits is not None:
