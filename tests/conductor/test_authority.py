@@ -67,6 +67,24 @@ async def test_a_line_that_the_governors_full_disk_owes_is_merged_when_it_is_the
     assert mode() == "person"
 
 
+async def test_an_epoch_whose_lines_are_not_there_yet_takes_the_trust_back(house: Any) -> None:
+    # Found by simulation: rolled back and given back on a full disk, and the agent went on by itself.
+    await house.to_canary()
+    real = house.governor.spool
+
+    async def nothing(service: str, after: int) -> Any:
+        return ()
+
+    house.governor.spool = nothing
+    await house.governor.stop("shop", "pause", id="one", by="ana", reason="")
+    await house.governor.stop("shop", "release", id="two", by="ana", reason="well")
+    await house.until(lambda: house.ledger.state.authority_of("shop").epoch == 3, "it is adopted")
+    assert house.run.mode == "recommend"
+    house.governor.spool = real
+    await house.until(lambda: len(changes(house)) == 2, "both lines")
+    assert house.run.mode == "recommend"
+
+
 async def test_a_governor_that_lost_its_disk_is_believed_and_heard_again(house: Any) -> None:
     await house.to_canary()
     for op in ("pause", "release", "pause", "release"):

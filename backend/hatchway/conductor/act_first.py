@@ -13,6 +13,7 @@ from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.weights import Weights
 from hatchway.core import events as ev
 from hatchway.core.actions import Record
+from hatchway.core.canary import overtaken
 from hatchway.core.evolve import evolve
 from hatchway.core.next import next_actions
 from hatchway.core.state import Effect, State
@@ -22,6 +23,7 @@ log = logging.getLogger("hatchway.conductor")
 
 Decide = Callable[[State], Sequence[ev.Event]]
 Entry = tuple[str, Decide]  # who, what they would journal
+OVERTAKEN = frozenset({"fenced", "held"})
 ROUNDS = 10  # of records that may lie between a permission and the rollback
 
 
@@ -63,15 +65,17 @@ class ActFirst:
         )
         # From here on nothing else is begun for this run until the journal has caught up.
         self._owed[run_id] = tuple(entries), intended
-        done = False
+        done = owed = False
         try:
             await self._overtake(run_id)
             answer = await self._weights.send(self._ledger.state.runs[run_id], effect)
             done = not isinstance(answer, NotApplied)
             if isinstance(answer, NotApplied):
                 log.error("run %s is not rolled back: %s", run_id, answer.why)
+                # A stop overtook it, perhaps half way: the journal is owed that it was begun.
+                owed = answer.code in OVERTAKEN
         finally:
-            if not done:
+            if not (done or owed):
                 self._owed.pop(run_id, None)
         if done:
             log.warning("run %s rolled back ahead of the journal, which cannot write", run_id)
@@ -87,9 +91,13 @@ class ActFirst:
 
         for actor, decide in entries:
             await self._ledger.record(lambda s, d=decide: d(s) if due(s) else (), actor=actor)  # type: ignore[misc]
-        await self._ledger.record(
-            lambda s: (intended,) if due(s) else (), actor=intended.by.name, epoch=intended.epoch
-        )
+
+        def late(state: State) -> tuple[ev.Event, ...]:
+            effects = list(state.runs[run_id].effects.values())
+            before = overtaken(state.runs[run_id], effects[-1] if effects else None)
+            return (*before, intended) if due(state) else ()
+
+        await self._ledger.record(late, actor=intended.by.name, epoch=intended.epoch)
         self._owed.pop(run_id, None)
 
 

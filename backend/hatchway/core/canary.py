@@ -59,7 +59,7 @@ def canary(
         return _rolling_back(run, stage, latest, now)
     back = rollback_to_intend(run, authority, spent=spent)
     if back is not None:
-        return (Record((*_overtaken(run, latest), back), back.by.name),)
+        return (Record((*overtaken(run, latest), back), back.by.name),)
     if latest is not None and latest.status == "intended":
         return (Apply(run.id, latest),)
     if not run.capsule:
@@ -103,7 +103,7 @@ def rollback_to_intend(
     )
 
 
-def _overtaken(run: Run, latest: Effect | None) -> tuple[ev.Event, ...]:
+def overtaken(run: Run, latest: Effect | None) -> tuple[ev.Event, ...]:
     """A raise that is still under way does not hold a rollback up."""
     if latest is None or latest.status != "intended":
         return ()

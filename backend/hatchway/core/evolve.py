@@ -334,10 +334,13 @@ def _authority_changed(state: State, event: ev.AuthorityChanged, seq: int, at: f
     if event.op == "rollback" and (run is None or not (run.capsule or run.effects)):
         state = _undone(state, event)
     if run is not None:
-        if event.op == "rollback" and (run.capsule or run.effects):
+        raised = any(e.weight > 0 and e.epoch > event.epoch for e in run.effects.values())
+        if event.op == "rollback" and (run.capsule or run.effects) and not raised:
             run = _replace(run, rollback_from=event.spool, rollback_by=event.by, rollback_at=at)
-        if event.op == "release":
+        unseen = event.op == "adopted" and known.epoch not in (0, event.epoch)
+        if event.op == "release" or unseen:
             # Control given back is not trust given back: the agent starts again by recommending.
+            # What led to an epoch that was adopted is not known: somebody may have stopped it.
             run = _replace(run, mode="recommend")
         state = _with_run(state, _replace(run, version=run.version + 1))
     answer = Answered(seq, said, what=event.op, about=event.service)
