@@ -9,7 +9,7 @@ WORKERS := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); \
 # An environment knows its own place: it is of no use after the directory was moved.
 STALE := $(shell [ "$$(cat .venv/.ready 2>/dev/null)" = "$$(pwd)" ] && [ -x $(PY) ] || echo stale)
 
-.PHONY: help demo test setup lint format pyz check-pyz screenshots bench bench-judge bench-long lock clean $(STALE)
+.PHONY: help demo test setup lint format pyz check-pyz screenshots bench bench-judge bench-long soak lock clean $(STALE)
 .DEFAULT_GOAL := help
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo 'make bench         benchmarks, each with its figure and its bar'
 	@echo 'make bench-long    every fault beside the theory, and releases with nothing wrong (40 min)'
 	@echo 'make bench-judge   the judge beside other rules on the same simulated rollouts; its goals'
+	@echo 'make soak          2,000 kills of real processes, and 400,000 simulated schedules (1 h)'
 	@echo 'make lock          requirements*.txt anew from pyproject.toml (needs uv)'
 	@echo 'make clean         remove everything that make made'
 
@@ -74,6 +75,11 @@ bench-long: setup
 
 bench-judge: setup .venv/.science
 	@$(PY) tests/bench/judge/run.py $(ARGS)
+
+# What CI does 300 and 100,000 times; seeds are new ones each time, and printed.
+soak: setup
+	HATCHWAY_KILLS=2000 HATCHWAY_SCHEDULES=400000 HATCHWAY_FIRST_SEED=$$(date +%s) \
+	  $(PY) -m pytest -n $(WORKERS) -k "every_schedule or kill" tests/simulation $(ARGS)
 
 # Half an hour of releases with nothing wrong, and every fault three times.
 LONG := tests/bench/bench_no_fault.py tests/bench/bench_faults.py

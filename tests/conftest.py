@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-SLOW = ("test_crash", "test_outcomes", "test_e2_fault_matrix")
+SLOW = (
+    "test_crash",
+    "test_outcomes",
+    "test_e2_fault_matrix",
+    "test_kill",
+    "test_schedules",
+    "test_crash_points",
+)
 BAR = "bar"
 
 

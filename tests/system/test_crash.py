@@ -21,7 +21,8 @@ from hatchway.demo.summary import Happened, Reader
 from hatchway.journal.chain import Verified, verify
 from hatchway.journal.sqlite_file import scan
 
-KILLS = int(os.environ.get("HATCHWAY_KILLS", "100"))
+# The whole demo at every tenth of the kills; tests/simulation/test_kill.py does them all.
+KILLS = int(os.environ.get("HATCHWAY_KILLS", "300")) // 10
 WHOLE = ("--pace", "60", "--rate", "200", "--approve", "auto", "--mode", "act", "--keep")
 
 

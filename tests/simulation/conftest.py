@@ -1,0 +1,49 @@
+"""The simulation is a package beside its tests; figures of all workers are added up."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = str(Path(__file__).parent)
+
+
+@pytest.fixture(autouse=True)
+def _found() -> Iterator[None]:
+    """`import simulated` works within these tests."""
+    sys.path.insert(0, HERE)
+    yield
+    sys.path.remove(HERE)
+
+
+@pytest.fixture
+def simulation() -> Iterator[Any]:
+    """The schedules, over the wired modules."""
+    from simulated import schedules
+    from simulated.world import wired
+
+    with wired():
+        yield schedules
+
+
+@pytest.fixture
+def summed(
+    tmp_path_factory: pytest.TempPathFactory, testrun_uid: str
+) -> Callable[[str, int, dict[str, float]], dict[str, float] | None]:
+    """`summed(what, parts, figures)`: the sums when this was the last of the parts, in any worker."""
+
+    def add(what: str, parts: int, figures: dict[str, float]) -> dict[str, float] | None:
+        path = tmp_path_factory.getbasetemp().parent / f"{what}-{testrun_uid}.jsonl"
+        with path.open("a") as file:  # a line is short: it is written in one piece
+            file.write(json.dumps(figures) + "\n")
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        if len(lines) < parts:
+            return None
+        return {key: sum(line[key] for line in lines) for key in figures}
+
+    return add
