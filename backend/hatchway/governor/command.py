@@ -45,6 +45,7 @@ class CommandTarget:
     """Not to be used by two threads at once, but for `interrupt`."""
 
     goes_back_unseen = True
+    begin_s = 0.05  # starting a program may take long, and one that started late is ended
 
     def __init__(self, settings: CommandSettings) -> None:
         self._settings = settings

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from hatchway.governor.target import Inventory, Target, Traffic
 
 ALL = Weights(canary=256, stable=0)
-GIVE_S = 0.05
-"""How long a new order waits for an old one's command to be begun."""
 
 
 class Order(Value):
@@ -72,11 +70,11 @@ class Driver:
     def give(self, order: Order) -> None:
         """Replace the order. On return nothing of the old order will be begun any more.
 
-        Only where the machine takes longer than GIVE_S to begin a command is it otherwise: the
-        deciding thread does not wait, and the command is ended as soon as it has begun.
+        Only where beginning may take longer than the target's `begin_s` is it otherwise: the
+        deciding thread does not wait, and what has begun too late is ended at once.
         """
         self._order = order
-        if self._sending.acquire(timeout=GIVE_S):
+        if self._sending.acquire(timeout=self.target.begin_s):
             self._sending.release()
         self.target.interrupt()
         self._news.set()

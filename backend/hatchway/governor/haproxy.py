@@ -31,6 +31,7 @@ class HAProxy:
 
     observe_every_s = 0.5
     inventory_every_s = 1.0
+    begin_s = -1.0  # it puts a line on a fresh socket: that takes no time, and cannot be undone
     goes_back_unseen = False  # one socket for both
 
     def __init__(self, settings: HAProxySettings) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
         observe_every_s: float
         inventory_every_s: float
+        begin_s: float  # how long a stop waits for a change that is being begun; -1: until it has
         goes_back_unseen: bool  # going back to 0 may work where the share cannot be read
 
         def weights(self) -> Weights:
