@@ -364,3 +364,152 @@ async def test_with_a_checkpoint_the_report_shows_that_nothing_was_cut_off(
 )
 def test_no_cell_starts_a_formula(text):
     assert not cell(text).lstrip(' \t\r"').startswith(("=", "+", "-", "@", "＝"))
+
+
+def undo():
+    from hatchway.core.undo import Reason, Undo
+
+    return Undo(
+        "no", (Reason("-", "schema", "migration 0042 drops orders.note"),), ("table orders",)
+    )
+
+
+AROUND = (
+    authority("release", 1),
+    started(),
+    ev.ReleaseRequested(
+        run="1",
+        risk="HIGH",
+        reasons=(),
+        attention=(),
+        changes=(ev.Change("d" * 40, "carl", "SHOP-12: faster cart (#77), not v2-1"),),
+        files=("a",),
+        undo=undo(),
+        authors=("Carl <carl@shop.example>",),
+        pushers=("ana",),
+        artifact="sha256:77ab",
+    ),
+    proposal(),
+    asked(),
+    answered(),
+    ev.CapsuleArmed(run="1", checksum="abcdef0123456789ff"),
+    intended(),
+    verified(),
+    ev.TargetChanged(
+        service="shop", what="weight", wanted="5 %", found="40 %", since=2_001.0, why="somebody", run="1"
+    ),
+    ev.TargetRestored(service="shop", what="weight", seconds=12.0),
+    ev.BreakerOpened(service="shop", run="1", why="it got worse"),
+    authority("rollback", 2, at=2_008.5),
+    ev.ResidueFound(run="1", left=("cache shop:5",)),
+    ev.ResidueAccepted(run="1", left=("cache shop:5",), by="ana", reason="expires by itself"),
+    ev.RollbackConfirmed(run="1", seen=("weight 0",)),
+    ev.RunEnded(run="1", outcome="rolled_back", why="ana rolled back"),
+)  # fmt: skip
+
+
+async def report_of(written, capsys, *events, more=()):
+    directory = await written(*events)
+    assert audit.main(["report", "1", "--dir", str(directory), *more]) == 0
+    return capsys.readouterr().out
+
+
+async def test_what_stands_around_a_run_is_in_its_report(written, capsys):
+    said = await report_of(written, capsys, *AROUND)
+    flat = " ".join(said.split())
+    for text in (
+        "Tickets SHOP-12, #77",
+        "Written by Carl <carl@shop.example>",
+        "Pushed by ana",
+        "artifact sha256:77ab",
+        "not safe: migration 0042 drops orders.note",
+        "stays: table orders",
+        "a capsule with the way back was put at the governor",
+        "RESIDUE after going back cache shop:5",
+        "going back is DONE weight 0",
+        "what was left is accepted expires by itself",
+        "the breaker opened: the agent only recommends",
+        "weight of shop was 40 %, 5 % was wanted",
+        "weight of shop is as wanted again after 12 s",
+        "in force at the governor at once, journaled after 1.5 s",
+        "EMERGENCIES ----------- rollback by ana",
+        "0 right, 1 wrong, 0 not known",
+        "right in 0% to 79% of such cases (95 % bounds)",
+        "REVIEWS AFTERWARDS ------------------ none",
+    ):
+        assert text in flat, text
+    head = flat[: flat.index("WHAT SHIPS")]
+    assert "An emergency that nobody has reviewed: rollback by ana" in head
+    assert "Unattributed or incomplete change" in head
+    assert "Going back left something behind" in head
+
+
+async def test_a_review_ends_the_exception_and_is_told(written, capsys):
+    reviewed = ev.RunReviewed(run="1", by="luis", reason="right so; the index is missing")
+    said = await report_of(written, capsys, *AROUND, reviewed)
+    assert "nobody has reviewed" not in said
+    assert "right so; the index is missing (by luis)" in said
+    assert "nobody has" not in said
+
+
+async def test_none_is_said_where_there_is_none(written, capsys):
+    said = await report_of(written, capsys, *GOOD)
+    for section in ("EMERGENCIES", "REVIEWS AFTERWARDS", "RULES, QUARANTINES, EXPECTATIONS"):
+        at = said.index(section)
+        assert said[at:].splitlines()[2] == "none"
+    assert "Used: not at all" in said
+    assert "Tickets       none named" in said
+    assert "1 right, 0 wrong" in said
+
+
+async def test_the_same_stands_in_the_table_and_in_json(written, capsys):
+    table = await report_of(written, capsys, *AROUND, more=("--format", "csv"))
+    rows = list(csv.reader(io.StringIO(table)))
+    sections = {row[0] for row in rows}
+    assert {"back-out", "built", "emergency", "score", "rule", "unattributed"} <= sections
+    made = json.loads(await report_of(written, capsys, more=("--json",)))
+    assert made["tickets"] == ["SHOP-12", "#77"]
+    assert made["score"] == {"right": 0, "wrong": 1, "unknown": 0, "low": 0.0,
+                             "high": pytest.approx(0.793, abs=0.001)}  # fmt: skip
+    assert made["emergencies"]
+
+
+async def test_signed_approvals_are_verified_again_offline(written, capsys, tmp_path):
+    import subprocess
+
+    from hatchway.core.approvals import digest_of
+
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    allowed = tmp_path / "allowed"
+    allowed.write_text("ana@shop " + key.with_suffix(".pub").read_text())
+    item = asked()
+    text = f"item: {item.item}\nbinding: {digest_of(item.item, item.binding)}\nnonce: 1\n"
+    armored = subprocess.run(
+        ["ssh-keygen", "-Y", "sign", "-f", key, "-n", "hatchway-approval"],
+        input=text.encode(),
+        capture_output=True,
+        check=True,
+    ).stdout.decode()
+
+    def yes(signed: str, principal: str = "ana@shop") -> ev.ItemClosed:
+        signature = ev.Signature(signed, armored, principal, "SHA256:x")
+        return ev.ItemClosed(
+            run="1", item=item.item, status="accepted", by="ana", how="signature", signature=signature
+        )  # fmt: skip
+
+    for closed, word in (
+        (yes(text), "valid, by ana@shop"),
+        (yes(text.replace("nonce: 1", "nonce: 2")), "INVALID"),
+        (yes("item: other\n"), "INVALID: what was signed is not this answer"),
+        (yes(text, "luis@shop"), "INVALID: it is ana@shop's, not luis@shop's"),
+    ):
+        (tmp_path / "journal.db").unlink(missing_ok=True)
+        said = await report_of(
+            written, capsys, started(), item, closed, more=("--signers", str(allowed))
+        )
+        flat = " ".join(said.split())
+        assert f"SSH signature: {word}" in flat
+        assert ("does not hold" in flat) == word.startswith("INVALID")
+        said = await report_of(written, capsys, more=())
+        assert "SSH signature: not checked" in " ".join(said.split())

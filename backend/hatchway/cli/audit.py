@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     told = verb("report", "report", "who let a run ship, and on what evidence", "_report")
     told.add_argument("run", metavar="RUN", help="a run, as status names it")
     told.add_argument("--format", choices=("text", "json", "csv"), default="text")
+    told.add_argument("--signers", metavar="FILE", help="check signed approvals again by this file")
     _from(told)
     out = verb("export", "export", "print the records for other programs", "_export")
     out.add_argument("--format", choices=("jsonl", "cloudevents", "cdevents"), default="jsonl")
@@ -89,6 +90,10 @@ def _parser() -> argparse.ArgumentParser:
     past.add_argument("run", metavar="RUN", help="a run, as status names it")
     past.add_argument("--at", type=_positive, metavar="SEQ", help="a record (default: its last)")
     _from(past)
+    _prove_options(
+        verb("prove", "prove", "that a record, or an older checkpoint, is in a newer", "_prove"),
+        verb("check", "check", "check such a proof, without the journal", "_prove"),
+    )
     word = verb("review", "review", "put your word on a run that has ended", "_review")
     word.add_argument("run", metavar="RUN", help="a run, as status names it")
     word.add_argument("--reason", required=True, help="what was found, what follows from it")
@@ -103,6 +108,19 @@ def _from(parser: argparse.ArgumentParser) -> None:
     _segments(parser)
     parser.add_argument("--checkpoint", metavar="FILE", help="checkpoints that must be in it")
     parser.add_argument("--vkey", metavar="KEY", help="each checkpoint must be signed by this key")
+
+
+def _prove_options(prove: argparse.ArgumentParser, check: argparse.ArgumentParser) -> None:
+    prove.add_argument("seq", nargs="?", type=_positive, metavar="SEQ", help="a record")
+    prove.add_argument("--old", type=_positive, metavar="SIZE", help="of an older checkpoint")
+    prove.add_argument("--file", help="a journal.db or an exported JSON Lines file")
+    prove.add_argument("--checkpoint", metavar="FILE", help="its newest note (default: the kept)")
+    prove.add_argument("--note", metavar="KEY", help="sign the head with this key instead")
+    prove.add_argument("--to", metavar="FILE", help="write it here (default: print it)")
+    _segments(prove)
+    check.add_argument("proof", metavar="FILE", help="what audit prove wrote")
+    check.add_argument("--vkey", required=True, metavar="KEY", help="whose signature counts")
+    check.add_argument("--checkpoint", metavar="FILE", help="has the older one, for --old")
 
 
 def _segments(parser: argparse.ArgumentParser) -> None:

@@ -55,7 +55,28 @@ def _rows(r: Report) -> Iterator[Row]:
         seen = "; ".join(f"[{e.sign}] {e.id} {e.text} ({e.source})" for e in d.evidence)
         why = f"{d.headline}; {d.rule}: {d.why}" if d.rule else d.headline
         yield (d.what, d.seq, time_of(d.at), d.by, d.word, d.answer, why, seen)
+    yield from _around(r)
     yield from _changes(r)
+
+
+def _around(r: Report) -> Iterator[Row]:
+    yield (
+        "back-out",
+        "",
+        "",
+        "",
+        "the way back",
+        r.back_out.safe,
+        "; ".join(r.back_out.reasons),
+        "",
+    )
+    tickets = ", ".join(r.tickets) or "none named"
+    yield ("built", "", "", "runner", r.artifact or "no digest", "", tickets, "; ".join(r.authors))
+    for said in r.emergencies or ("none",):
+        yield ("emergency", "", "", "", said, "", "", "")
+    s = r.score
+    told = f"{s.right} right, {s.wrong} wrong, {s.unknown} unknown"
+    yield ("score", "", "", "agent", told, f"{s.low:.3f} to {s.high:.3f}", "", "")
 
 
 def _changes(r: Report) -> Iterator[Row]:
@@ -73,6 +94,9 @@ def _changes(r: Report) -> Iterator[Row]:
         yield ("stop", s.seq, time_of(s.at), s.by, s.op, result, s.reason, took)
     for section, facts in (
         ("unattributed", r.unattributed),
+        ("back-out", r.back_out.used),
+        ("rule", r.rules),
+        ("review", r.reviews),
         ("hold", r.holds),
         ("refused", r.refused),
         ("unreadable", r.unreadable),

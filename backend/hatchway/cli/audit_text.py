@@ -25,12 +25,17 @@ def _all(r: Report) -> Iterator[str]:
     yield from _summary(r)
     yield from _section("EXCEPTIONS", (f"- {said}" for said in r.exceptions))
     yield from _section("WHAT SHIPS", _what(r))
+    yield from _section("BACK-OUT PLAN AND ITS USE", _back_out(r))
+    yield from _section("RULES, QUARANTINES, EXPECTATIONS", _facts(r.rules))
     yield from _section("CHECKS, TESTS, SCANS, DEPLOYMENTS", map(_check, r.checks))
     yield from _section("APPROVALS", (line for a in r.approvals for line in _answer(a)))
     yield from _section("DECISIONS", (line for d in r.decisions for line in _decision(d)))
     yield from _section("CHANGES OF THE TRAFFIC", (line for e in r.effects for line in _change(e)))
     yield from _section("UNATTRIBUTED OR INCOMPLETE CHANGES", _facts(r.unattributed))
     yield from _section("STOPS AND HAND-OVERS", (line for s in r.stops for line in _stop(s)))
+    yield from _section("EMERGENCIES", r.emergencies)
+    yield from _section("REVIEWS AFTERWARDS", _facts(r.reviews))
+    yield from _section("THE AGENT'S SCORE IN THIS RUN", _score(r))
     yield from _section("HOLDS", _facts(r.holds))
     yield from _section("REFUSED COMMANDS", _facts(r.refused))
     yield from _section("NOT READABLE BY THIS VERSION", _facts(r.unreadable))
@@ -49,8 +54,13 @@ def _summary(r: Report) -> Iterator[str]:
     yield f"Replaces      {r.base}"
     yield f"Started       {time_of(r.started_at)}, record {r.started_seq}"
     yield f"Ended         {ended}"
-    yield f"Requested by  {r.requested_by}"
-    yield f"Written by    {', '.join(dict.fromkeys(c.author for c in r.changes)) or 'not recorded'}"
+    known = f" ({r.requester})" if r.requester not in ("", r.requested_by) else ""
+    yield f"Requested by  {r.requested_by}{known}"
+    authors = r.authors or tuple(dict.fromkeys(c.author for c in r.changes))
+    yield f"Written by    {', '.join(authors) or 'not recorded'}"
+    yield f"Pushed by     {', '.join(r.pushers) or 'not recorded'}"
+    yield f"Built by      {_built(r)}"
+    yield f"Tickets       {', '.join(r.tickets) or 'none named'}"
     yield f"Approved by   {', '.join(dict.fromkeys(a.by for a in approved)) or 'nobody'}"
     yield f"Shifted by    {', '.join(moved) or 'nobody'}"
     words = {"act": "acts within policy", "recommend": "recommends only"}
@@ -59,6 +69,35 @@ def _summary(r: Report) -> Iterator[str]:
     yield f"Policy        {r.policy or 'no digest'}"
     seen = "never observed" if r.weight is None else f"{r.weight} %, as observed last"
     yield f"Canary has    {seen}"
+
+
+def _built(r: Report) -> str:
+    jobs = sum(c.status == "passed" for c in r.checks)
+    artifact = f", artifact {r.artifact}" if r.artifact else ", no digest of the artifact recorded"
+    return f"the pipeline's own {jobs} jobs that passed{artifact}"
+
+
+def _back_out(r: Report) -> Iterator[str]:
+    yield f"Going back, as known when the release was asked for: {r.back_out.safe}"
+    yield from (f"  {reason}" for reason in r.back_out.reasons)
+    yield from (f"  stays: {text}" for text in r.back_out.stays)
+    yield from _facts(r.back_out.used)
+    back = [e for e in r.effects if e.weight == 0]
+    yield f"Used: {len(back)} times" if back else "Used: not at all"
+    yield from (
+        f"  #{e.seq or e.settled_seq}  {e.status} by {e.by.name}: {e.authority}" for e in back
+    )
+
+
+def _score(r: Report) -> Iterator[str]:
+    s = r.score
+    if not s.right + s.wrong + s.unknown:
+        return
+    yield f"{s.right} right, {s.wrong} wrong, {s.unknown} not known, as far as this journal tells"
+    if s.right + s.wrong:
+        yield f"right in {s.low:.0%} to {s.high:.0%} of such cases (95 % bounds)"
+    else:
+        yield "no share can be told of that"
 
 
 def _what(r: Report) -> Iterator[str]:
@@ -84,6 +123,10 @@ def _answer(a: Answer) -> Iterator[str]:
         by = a.by or "nobody"
         when = f"{time_of(a.answered_at)}, record {a.answered_seq}"
         yield f"    {a.status.upper()} by {by}{reason} ({when})"
+        if a.how:
+            yield f"    known by {a.how}"
+        if a.signed:
+            yield f"    SSH signature: {a.signed}"
     yield f"    valid until {time_of(a.expires_at)}, and for this alone:"
     known = [name for name in _BINDING if name in a.binding]
     for name in (*known, *(name for name in a.binding if name not in _BINDING)):
@@ -128,6 +171,8 @@ def _stop(s: Stop) -> Iterator[str]:
     yield f"    then in control: {s.mode}, epoch {s.epoch}"
     if s.op != "adopted":
         yield f"    reason: {s.reason or 'none given'}"
+    if s.op != "adopted" and s.known_s is not None:
+        yield f"    in force at the governor at once, journaled after {s.known_s:.1f} s"
     if s.effect_s is not None:
         yield f"    observed at the target after {s.effect_s:.1f} s"
 

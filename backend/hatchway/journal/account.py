@@ -40,6 +40,9 @@ class Answer(Struct, frozen=True, kw_only=True):
     reason: str = ""
     answered_seq: int = 0
     answered_at: float = 0.0
+    how: str = ""  # how whoever answered was known
+    signature: ev.Signature | None = None
+    signed: str = ""  # what became of checking it again: valid, not checked, or INVALID: why
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -95,6 +98,7 @@ class Stop(Struct, frozen=True, kw_only=True):
     mode: str
     direct: bool
     effect_s: float | None = None
+    known_s: float | None = None  # until it was journaled; at the governor it held at once
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -105,6 +109,25 @@ class Line(Struct, frozen=True, kw_only=True):
     by: str
     what: str
     why: str
+
+
+class BackOut(Struct, frozen=True, kw_only=True):
+    """The way back: what was known of it when the release was asked for, and its use."""
+
+    safe: str = "nobody looked"
+    reasons: tuple[str, ...] = ()
+    stays: tuple[str, ...] = ()  # what would stay as it is after going back
+    used: tuple[Line, ...] = ()
+
+
+class Score(Struct, frozen=True, kw_only=True):
+    """How the agent's proposals turned out; `low` and `high` bound the share that were right."""
+
+    right: int = 0
+    wrong: int = 0
+    unknown: int = 0
+    low: float = 0.0
+    high: float = 1.0
 
 
 class Chain(Struct, frozen=True):
@@ -147,6 +170,16 @@ class Report(Struct, kw_only=True):
     attention: tuple[str, ...] = ()
     changes: tuple[ev.Change, ...] = ()
     files: tuple[str, ...] = ()
+    requester: str = ""  # how the requester was known
+    authors: tuple[str, ...] = ()  # of all commits
+    pushers: tuple[str, ...] = ()
+    artifact: str = ""
+    tickets: tuple[str, ...] = ()  # named by commits and by what people declared
+    emergencies: tuple[str, ...] = ()
+    back_out: BackOut = BackOut()
+    score: Score = Score()
+    rules: list[Line] = field(default_factory=list)
+    reviews: list[Line] = field(default_factory=list)
     exceptions: list[str] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     approvals: list[Answer] = field(default_factory=list)

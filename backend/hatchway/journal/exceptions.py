@@ -7,7 +7,13 @@ from hatchway.journal.account import Answer, Report
 
 def exceptions(report: Report) -> list[str]:
     """The exceptions of a run; empty when there are none."""
-    return [*_integrity(report), *_approval(report), *_effects(report), *_people(report)]
+    return [
+        *_integrity(report),
+        *_unreviewed(report),
+        *_approval(report),
+        *_effects(report),
+        *_people(report),
+    ]
 
 
 def _integrity(report: Report) -> list[str]:
@@ -25,6 +31,13 @@ def _integrity(report: Report) -> list[str]:
     for line in report.unreadable:
         said.append(f"Record {line.seq} ({line.what}) cannot be read by this version.")
     return said
+
+
+def _unreviewed(report: Report) -> list[str]:
+    if not report.emergencies or report.reviews:
+        return []
+    what = "; ".join(report.emergencies)
+    return [f"An emergency that nobody has reviewed: {what}. hatchway audit review {report.run}"]
 
 
 def _approval(report: Report) -> list[str]:
@@ -58,6 +71,10 @@ def _of_answer(report: Report, answer: Answer) -> list[str]:
     for key, value in bound.items():
         if key in answer.binding and answer.binding[key] != value:
             said.append(f"{answer.item} was given for another {key} than the one that ran.")
+    if answer.signed.startswith("INVALID"):
+        said.append(
+            f"The signature of {answer.item} by {answer.by} does not hold: {answer.signed}."
+        )
     if answer.answered_at > answer.expires_at:
         said.append(f"{answer.item} was answered after it had expired.")
     return said
@@ -76,6 +93,9 @@ def _effects(report: Report) -> list[str]:
             said.append(f"{effect.key} to {effect.weight} % was refused: {effect.why}.")
         if not effect.by.name:
             said.append(f"{effect.key} was made on nobody's authority.")
+    for line in report.back_out.used:
+        if line.what.startswith("RESIDUE"):
+            said.append(f"Going back left something behind (record {line.seq}): {line.why}.")
     for check in report.checks:
         if check.status != "passed":
             said.append(f"{check.stage} / {check.job}, attempt {check.attempt}: {check.status}.")

@@ -13,6 +13,7 @@ from hatchway.journal.account import Answer, Chain, Change, Check, Decision, Lin
 from hatchway.journal.chain import Broken, Verified
 from hatchway.journal.checkpoint import Anchors
 from hatchway.journal.dossier import Dossier, Told
+from hatchway.journal.report_around import add, finish, plan_back
 
 
 def report(dossier: Dossier, found: Verified | Broken, anchors: Anchors) -> Report | None:
@@ -33,6 +34,7 @@ def report(dossier: Dossier, found: Verified | Broken, anchors: Anchors) -> Repo
         policy=start.policy_digest,
         mode=start.mode,
         requested_by=record.actor,
+        requester=start.requester,
         started_at=record.at,
         started_seq=record.seq,
         control=_control(dossier.standing),
@@ -40,6 +42,7 @@ def report(dossier: Dossier, found: Verified | Broken, anchors: Anchors) -> Repo
     )
     for told in dossier.told:
         _add(made, told)
+    finish(made)
     return made
 
 
@@ -65,6 +68,8 @@ def _add(made: Report, told: Told) -> None:
         case ev.ReleaseRequested():
             made.risk, made.reasons, made.attention = event.risk, event.reasons, event.attention
             made.changes, made.files = event.changes, event.files
+            made.authors, made.pushers = event.authors, event.pushers
+            made.artifact, made.back_out = event.artifact, plan_back(event)
         case ev.JobEnded():
             made.checks.append(
                 Check(
@@ -96,6 +101,7 @@ def _add(made: Report, told: Told) -> None:
                     epoch=event.epoch,
                     mode=event.mode,
                     direct=event.direct,
+                    known_s=max(0.0, at - event.at),
                 )
             )
             if event.op == "rollback":
@@ -119,7 +125,7 @@ def _add(made: Report, told: Told) -> None:
             why = "this version cannot read it"
             made.unreadable.append(Line(seq=seq, at=at, by=by, what=event.kind, why=why))
         case _:
-            pass  # starts of stages, jobs and steps, and what armed the rollback: told by others
+            add(made, record, event)  # starts of stages, jobs and steps are told by others
 
 
 def _add_answer(made: Report, told: Told, event: ev.ItemOpened | ev.ItemClosed) -> None:
@@ -146,6 +152,9 @@ def _add_answer(made: Report, told: Told, event: ev.ItemOpened | ev.ItemClosed) 
                 reason=event.reason,
                 answered_seq=seq,
                 answered_at=at,
+                how=event.how,
+                signature=event.signature,
+                signed="not checked" if event.signature is not None else "",
             )
 
 

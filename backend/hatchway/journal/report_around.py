@@ -1,0 +1,148 @@
+"""What stands around a run in its report: rules, the way back, reviews, and the agent's score. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from msgspec.structs import replace
+
+from hatchway.core import events as ev
+from hatchway.journal.account import BackOut, Line, Report, Score
+from hatchway.journal.port import Record
+
+_TICKET = re.compile(r"(?<![\w/])(?:[A-Z][A-Z0-9]{1,9}-[1-9][0-9]{0,8}|#[1-9][0-9]{0,8})(?!\w)")
+_EMERGENCY = ("rollback", "takeover", "stop_all", "dead-man")
+Z = 1.959964
+"""Of the normal distribution, for bounds that hold in 95 of 100 cases."""
+
+
+def add(made: Report, record: Record, event: ev.Event) -> bool:
+    """Take an event that is about what stands around the run; False when it is not."""
+    at = Line(seq=record.seq, at=record.at, by=record.actor, what="", why="")
+    match event:
+        case ev.TargetChanged():
+            what = f"{event.what} of {event.service} was {event.found}, {event.wanted} was wanted"
+            made.unattributed.append(replace(at, what=what, why=event.why))
+        case ev.TargetRestored():
+            what = f"{event.what} of {event.service} is as wanted again"
+            why = f"after {event.seconds:.0f} s"
+            made.unattributed.append(replace(at, what=what, why=why))
+        case ev.CapsuleArmed():
+            way = "a capsule with the way back was put at the governor"
+            _used(made, replace(at, what=way, why=f"checksum {event.checksum[:16]}"))
+        case ev.ResidueFound():
+            _used(made, replace(at, what="RESIDUE after going back", why="; ".join(event.left)))
+        case ev.RollbackConfirmed():
+            _used(made, replace(at, what="going back is DONE", why="; ".join(event.seen)))
+        case ev.ResidueAccepted():
+            why = f"{event.reason} ({'; '.join(event.left)})"
+            _used(made, replace(at, by=event.by, what="what was left is accepted", why=why))
+        case ev.RunReviewed():
+            made.reviews.append(replace(at, by=event.by, what="reviewed", why=event.reason))
+        case ev.ApprovalVoided():
+            what = f"the yes to {event.item} is void"
+            made.rules.append(replace(at, what=what, why=event.why))
+        case ev.TermsChanged():
+            what = "what a yes depends on has changed"
+            made.rules.append(replace(at, what=what, why=f"policy {event.policy[:12]}"))
+        case ev.FleetAttested():
+            why = f"{event.instances} instances say so"
+            made.rules.append(replace(at, what=f"the canary runs {event.version}", why=why))
+        case _:
+            return _of_service(made, at, event)
+    return True
+
+
+def _of_service(made: Report, at: Line, event: ev.Event) -> bool:
+    match event:
+        case ev.QuarantineLifted():
+            what, why = f"quarantine of {event.commit[:9]} lifted", event.reason
+        case ev.ExpectationDeclared():
+            what = f"{event.metric} was expected to be up to {event.at_most:g}"
+            why = f"{event.reason} (ticket {event.ticket or 'none'})"
+        case ev.ExpectationWithdrawn():
+            what, why = f"{event.expectation} withdrawn", event.reason
+        case ev.BreakerOpened():
+            what, why = "the breaker opened: the agent only recommends", event.why
+        case ev.BreakerClosed():
+            what, why = "the breaker was closed", event.reason
+        case _:
+            return False
+    made.rules.append(replace(at, by=getattr(event, "by", at.by), what=what, why=why))
+    return True
+
+
+def _used(made: Report, line: Line) -> None:
+    made.back_out = replace(made.back_out, used=(*made.back_out.used, line))
+
+
+def plan_back(event: ev.ReleaseRequested) -> BackOut:
+    """What was known of the way back when the release was asked for."""
+    if event.undo is None:
+        return BackOut(safe="nobody looked")
+    return BackOut(
+        safe=event.undo.words,
+        reasons=tuple(f"[{r.sign}] {r.text}" for r in event.undo.reasons),
+        stays=event.undo.residue,
+    )
+
+
+def finish(made: Report) -> None:
+    """What can be said only after the last record."""
+    texts = [*(change.title for change in made.changes), *(line.why for line in made.rules)]
+    found = (ticket for text in texts for ticket in _TICKET.findall(text))
+    made.tickets = tuple(dict.fromkeys(found))
+    made.emergencies = tuple(
+        f"{stop.op} by {stop.by or 'nobody named'} (record {stop.seq})"
+        for stop in made.stops
+        if stop.op in _EMERGENCY or stop.direct
+    )
+    made.score = score(made)
+
+
+def score(made: Report) -> Score:
+    """How the agent's proposals turned out, as far as the journal knows.
+
+    A promotion was right when what it led to was promoted and stood, and wrong when anybody went
+    back after it. A roll back was right when it was seen to be done, or a person said yes to it,
+    and wrong when a person said no. All else, and what is not over, is unknown.
+    """
+    right = wrong = unknown = 0
+    for decision in made.decisions:
+        if decision.what != "proposal":
+            continue
+        word = _turned_out(made, decision.word, decision.seq)
+        right, wrong, unknown = (
+            right + (word == "right"),
+            wrong + (word == "wrong"),
+            unknown + (word == "unknown"),
+        )
+    low, high = bounds(right, right + wrong)
+    return Score(right=right, wrong=wrong, unknown=unknown, low=low, high=high)
+
+
+def _turned_out(made: Report, capability: str, seq: int) -> str:
+    went_back = any(e.weight == 0 and (e.seq > seq or e.settled_seq > seq) for e in made.effects)
+    went_back = went_back or any(s.op == "rollback" and s.seq > seq for s in made.stops)
+    if capability == "promote":
+        if went_back:
+            return "wrong"
+        return "right" if made.outcome == "promoted" else "unknown"
+    if capability == "rollback":
+        answers = {a.status for a in made.approvals if a.capability == "rollback"}
+        if "rejected" in answers:
+            return "wrong"
+        done = any(line.what.endswith("DONE") for line in made.back_out.used)
+        return "right" if done or "accepted" in answers else "unknown"
+    return "unknown"
+
+
+def bounds(right: int, of: int) -> tuple[float, float]:
+    """Wilson's bounds of a share: 0 and 1 when nothing is known."""
+    if of == 0:
+        return 0.0, 1.0
+    share, square = right / of, Z * Z
+    middle = (share + square / (2 * of)) / (1 + square / of)
+    half = Z * math.sqrt(share * (1 - share) / of + square / (4 * of * of)) / (1 + square / of)
+    return max(0.0, middle - half), min(1.0, middle + half)
