@@ -13,7 +13,6 @@ import json
 import os
 import select
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -36,6 +35,15 @@ HERE = Path(__file__).parent
 HATCHWAY = (sys.executable, "-m", "hatchway")
 WEIGHT = 5
 DISK_MB = 160
+NOTIFY = """
+notify:
+  pager:
+    command:
+      - sh
+      - -c
+      - 'if test -e notifier-down; then touch notifier-hung; exec sleep 8; else cat > /dev/null; fi'
+    timeout: 6s
+"""
 
 
 class Cable:
@@ -282,7 +290,7 @@ def installation(room: Path, start_plane: Callable[..., Any]) -> Iterator[Stack]
         for name in ("metrics", "stable", "canary"):
             cables.append(Cable(ports[name]))
             text = text.replace(f"127.0.0.1:{ports[name]}/", f"127.0.0.1:{cables[-1].port}/")
-        config.write_text(text)
+        config.write_text(text + NOTIFY)
         stack = Stack(demo, cables)
         stack.start_governor()
         stack.start_backend()
@@ -300,13 +308,15 @@ def room() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
+def idle(room: Path, start_plane: Callable[..., Any]) -> Iterator[Stack]:
+    """An installation in which nothing was ever released."""
+    with installation(room, start_plane) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
 def stack(room: Path, start_plane: Callable[..., Any]) -> Iterator[Stack]:
     """An installation at 5 % of a release; tests of one file share it, one after the other."""
     with installation(room, start_plane) as found:
         found.new_run()
         yield found
-
-
-def signalled(process: subprocess.Popen[bytes] | None, number: signal.Signals) -> None:
-    assert process is not None
-    process.send_signal(number)

@@ -103,6 +103,19 @@ def metrics_down(stack: Any) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def notifier_down(stack: Any) -> Iterator[None]:
+    """Who is to be told hangs, and does so while it is told of this very stop."""
+    hung = stack.d / "notifier-hung"
+    (stack.d / "notifier-down").touch()
+    hung.unlink(missing_ok=True)
+    try:
+        yield
+        stack.until(hung.exists, "the notifier was asked, and hangs")
+    finally:
+        (stack.d / "notifier-down").unlink()
+
+
+@contextlib.contextmanager
 def backend_stopped(stack: Any) -> Iterator[None]:
     stack.backend.send_signal(signal.SIGSTOP)
     try:
@@ -129,6 +142,7 @@ FAULTS: dict[str, Fault] = {
     "database write-locked": database_locked,
     "disk full": disk_full,
     "metrics down": metrics_down,
+    "notifier down": notifier_down,
     "backend SIGSTOPped": backend_stopped,
     "backend dead": backend_dead,
 }
@@ -187,7 +201,7 @@ def test_e2_no_fault_refuses_or_delays_a_stop(stack: Any, bar: Callable[..., Non
     for cell, took in seconds.items():
         print(f"{cell:40} {took * 1000:6.0f} ms to the fence")
     assert wrong == []
-    assert len(seconds) == len(FAULTS) * len(STOPS)
+    assert len(seconds) == len(FAULTS) * len(STOPS) == 30
     assert seconds[worst] < BUSY_S
 
 
