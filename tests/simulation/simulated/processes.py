@@ -288,7 +288,11 @@ class Forge:
         return {"c0": "1.4.0", "c1": "1.5.0"}.get(commit, commit)
 
     async def changes(self, base: str, commit: str) -> Changes:
-        return Changes((ev.Change(commit, "wren", "a title", "wren@example.org"),), (ChangedFile("a.py", 1, 0),), 1)
+        return Changes(
+            (ev.Change(commit, "wren", "a title", "wren@example.org"),),
+            (ChangedFile("a.py", 1, 0),),
+            1,
+        )
 
     async def checkout(self, commit: str) -> Path:
         return Path("/nowhere")
