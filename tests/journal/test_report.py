@@ -484,7 +484,10 @@ async def test_signed_approvals_are_verified_again_offline(written, capsys, tmp_
     allowed = tmp_path / "allowed"
     allowed.write_text("ana@shop " + key.with_suffix(".pub").read_text())
     item = asked()
-    text = f"item: {item.item}\nbinding: {digest_of(item.item, item.binding)}\nnonce: 1\n"
+    bound = digest_of(item.item, item.binding)
+    text = f"item: {item.item}\nbinding: {bound}\nat most: 100 %\nnonce: 1\n"
+    told = subprocess.run(["ssh-keygen", "-lf", key], capture_output=True, text=True, check=True)
+    fingerprint = told.stdout.split()[1]
     armored = subprocess.run(
         ["ssh-keygen", "-Y", "sign", "-f", key, "-n", "hatchway-approval"],
         input=text.encode(),
@@ -493,7 +496,7 @@ async def test_signed_approvals_are_verified_again_offline(written, capsys, tmp_
     ).stdout.decode()
 
     def yes(signed: str, principal: str = "ana@shop") -> ev.ItemClosed:
-        signature = ev.Signature(signed, armored, principal, "SHA256:x")
+        signature = ev.Signature(signed, armored, principal, fingerprint)
         return ev.ItemClosed(
             run="1", item=item.item, status="accepted", by="ana", how="signature", signature=signature
         )  # fmt: skip
@@ -501,8 +504,8 @@ async def test_signed_approvals_are_verified_again_offline(written, capsys, tmp_
     for closed, word in (
         (yes(text), "valid, by ana@shop"),
         (yes(text.replace("nonce: 1", "nonce: 2")), "INVALID"),
-        (yes("item: other\n"), "INVALID: what was signed is not this answer"),
-        (yes(text, "luis@shop"), "INVALID: it is ana@shop's, not luis@shop's"),
+        (yes("item: other\n"), "INVALID: what was signed is not what was asked"),
+        (yes(text, "luis@shop"), "INVALID: it is ana@shop's"),
     ):
         (tmp_path / "journal.db").unlink(missing_ok=True)
         said = await report_of(

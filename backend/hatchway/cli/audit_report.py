@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from hatchway.cli.audit_reading import opened
-from hatchway.core.approvals import digest_of
+from hatchway.cli.audit_signatures import checked
 from hatchway.journal.account import Report
 from hatchway.journal.chain import Broken
 from hatchway.journal.dossier import Dossier, gather
@@ -18,7 +18,6 @@ from hatchway.journal.exceptions import exceptions
 from hatchway.journal.lines import printable
 from hatchway.journal.port import JournalError
 from hatchway.journal.report import report as made_of
-from hatchway.journal.ssh_signature import APPROVAL, SignatureError, who_signed
 from hatchway.runners.visible import visible
 
 
@@ -33,7 +32,7 @@ def report(options: argparse.Namespace, journal: Path) -> int:
     if made is None:
         raise JournalError(unknown(dossier, sound.found))
     if options.signers:
-        check_signatures(made, Path(options.signers))
+        check_signatures(made, dossier, Path(options.signers))
     made.exceptions = exceptions(made)
     if options.format == "json":
         print(printable(msgspec.json.encode(made)).decode())
@@ -48,29 +47,15 @@ def report(options: argparse.Namespace, journal: Path) -> int:
     return 1 if isinstance(sound.found, Broken) else 0
 
 
-def check_signatures(made: Report, allowed: Path) -> None:
+def check_signatures(made: Report, dossier: Dossier, allowed: Path) -> None:
     """Verify the approvals that were signed with SSH keys again, as anybody can offline."""
+    found = {one.seq: one for one in checked((told.record for told in dossier.told), allowed)}
     for i, answer in enumerate(made.approvals):
-        signature = answer.signature
-        if signature is None:
-            continue
-        wanted = (f"item: {answer.item}\n", f"binding: {digest_of(answer.item, answer.binding)}\n")
-        signed = "INVALID: what was signed is not this answer"
-        if all(line in signature.text for line in wanted):
-            try:
-                who = who_signed(
-                    signature.text.encode(),
-                    signature.armored,
-                    allowed,
-                    APPROVAL,
-                    answer.answered_at,
-                )
-                signed = f"valid, by {who.principal}, {who.fingerprint}"
-                if who.principal != signature.principal:
-                    signed = f"INVALID: it is {who.principal}'s, not {signature.principal}'s"
-            except SignatureError as e:
-                signed = f"INVALID: {e}"
-        made.approvals[i] = replace(answer, signed=signed)
+        one = found.get(answer.answered_seq)
+        if one is not None:
+            good = f"valid, by {one.principal}, {one.fingerprint}"
+            signed = f"INVALID: {one.why}" if one.why else good
+            made.approvals[i] = replace(answer, signed=signed)
 
 
 def unknown(dossier: Dossier, found: object) -> str:
