@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 from hatchway.calendars.feed import FeedSource
-from hatchway.calendars.fetch import NotFetched, fetch
 from hatchway.calendars.port import AHEAD_S, BACK_S, Resolved, Source
 from hatchway.calendars.written import Written
 from hatchway.core.oncall import Roster
@@ -125,6 +124,8 @@ class Keeper:
         last, copy = self._tried.get(name), self._copy(name)
         if copy is None or (last is not None and time.monotonic() - last < every):
             return
+        from hatchway.calendars.fetch import NotFetched, fetch  # noqa: PLC0415 - urllib: 50 ms
+
         self._tried[name] = time.monotonic()
         try:
             fetch(feed.place, copy)
