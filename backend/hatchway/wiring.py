@@ -25,6 +25,7 @@ from hatchway.conductor.rules_watch import Refused, RulesWatch
 from hatchway.conductor.watch import CanaryWatch
 from hatchway.conductor.weights import Weights
 from hatchway.core.events import Event
+from hatchway.core.oncall import on_call
 from hatchway.core.policy import Policy
 from hatchway.core.schedules import Schedules
 from hatchway.edge.desk import Desk
@@ -138,6 +139,7 @@ async def _backend(
             )
             ledger.listen(checkpoints.take)
             publisher.checkpoint_overdue = checkpoints.overdue
+        in_force = InForce(settings.policy)
         notices = dispatcher(
             installation,
             directory,
@@ -148,13 +150,13 @@ async def _backend(
                 for name, (said, _) in live.standing.items()
             },
             clock=clock,
+            on_call=lambda: on_call(in_force.roster, clock()).people,
         )
         ledger.listen(notices.take)
         await ledger.replay()
         health.house = house(ledger, live, tally, installation, clock)
 
         follower = AuthorityFollower(ledger, target, live, services, clock)
-        in_force = InForce(settings.policy)
         rules = RulesWatch(
             in_force=in_force,
             schedules=settings.schedules,

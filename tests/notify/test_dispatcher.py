@@ -159,6 +159,29 @@ async def test_e11_what_people_must_know_is_told_within_a_second(
     assert words in notice.title
 
 
+async def test_a_page_says_whom_it_is_for(house: Any, until: Any) -> None:
+    ear = Ear()
+    its = await house(ear)
+    its.dispatcher._on_call = lambda: ("ana",)
+    its.happens(page())
+    its.happens(CHANGED)
+    its.happens(held())
+    heard = await until(lambda: len(ear.heard) == 3 and ear.heard)
+    assert {n.severity: n.on_call for n in heard} == {"page": ("ana",), "warning": ()}
+
+
+async def test_a_refused_policy_is_told_and_that_it_is_right_again(house: Any, until: Any) -> None:
+    ear = Ear()
+    its = await house(ear)
+    its.happens(
+        ev.PolicyRefused(in_force="a", file="policy.yaml", line=3, column=1, why="unknown key")
+    )
+    its.happens(ev.PolicyChanged(digest="b", was="a", changes=("prod.mode: act",), by="ana"))
+    bad, good = await until(lambda: len(ear.heard) == 2 and ear.heard)
+    assert "policy.yaml:3: unknown key" in bad.title
+    assert (bad.key, bad.state, good.key, good.state) == ("policy", "firing", "policy", "resolved")
+
+
 async def test_what_is_no_news_outside_is_not_told(house: Any) -> None:
     ear = Ear()
     its = await house(ear)

@@ -66,13 +66,18 @@ class Dispatcher:
         clock: Callable[[], float],
         environment: str = "",
         installation: str = "",
+        on_call: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
-        """`record` journals; `tell(part, words)` says what fails, or with no words that it works."""
+        """`record` journals; `tell(part, words)` says what fails, or with no words that it works.
+
+        `on_call()` is whom a page is for, now.
+        """
         self._routes = tuple(routes)
         self._record = record
         self._tell = tell
         self._control = control
         self._clock = clock
+        self._on_call = on_call
         self._about = {"environment": environment, "installation": installation}
         self._lanes: dict[str, list[Lane]] = {}
         self._open: dict[str, tuple[float, Told]] = {}  # conditions: since when
@@ -160,6 +165,7 @@ class Dispatcher:
             service=each.service,
             run=each.run,
             since=since,
+            on_call=self._on_call() if each.severity == "page" else (),
             **self._about,
         )
 

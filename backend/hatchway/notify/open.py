@@ -21,6 +21,7 @@ def dispatcher(
     tell: Callable[[str, str], None],
     control: Callable[[], Control],
     clock: Callable[[], float],
+    on_call: Callable[[], tuple[str, ...]] = tuple,
 ) -> Dispatcher:
     """Tells whom `installation` names; commands and token files are in `directory`."""
     routes = [
@@ -35,6 +36,7 @@ def dispatcher(
         clock=clock,
         environment=installation.environment,
         installation=installation.name,
+        on_call=on_call,
     )
 
 

@@ -30,6 +30,7 @@ class Notice(Struct, frozen=True, kw_only=True):
     environment: str = ""
     installation: str = ""
     since: float = 0.0  # of the condition; 0 when it is none
+    on_call: tuple[str, ...] = ()  # of a page: whom it is for; empty: nobody says
 
 
 class NotDelivered(Exception):

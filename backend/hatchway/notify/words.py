@@ -49,6 +49,22 @@ def told(event: ev.Event | ev.Unknown, state: State) -> Iterator[Told]:
             yield from _run(event, state)
         case ev.TargetChanged() | ev.TargetRestored() | ev.BreakerOpened() | ev.BreakerClosed():
             yield from _service(event)
+        case ev.PolicyRefused():
+            place = f"{event.file}:{event.line}" if event.line else event.file
+            yield Told(
+                kind="policy_refused",
+                key="policy",
+                title=f"a changed policy is refused, the old one stays: {place}: {event.why}",
+            )
+        case ev.PolicyChanged():
+            title = "another policy is in force" + (f", by {event.by}" if event.by else "")
+            yield Told(
+                kind="policy_refused",
+                key="policy",
+                state="resolved",
+                title=title,
+                text="\n".join(event.changes),
+            )
         case ev.ResidueFound():
             yield Told(
                 kind="residue",
