@@ -203,6 +203,7 @@ async def _backend(
                 door=desk,
                 health=health,
                 agents_stopped=follower.agents_stopped,
+                note=desk.note,
             ),
             asyncio.TaskGroup() as tasks,
         ):

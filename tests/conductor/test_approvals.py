@@ -11,7 +11,8 @@ import msgspec
 from hatchway.core import events as ev
 from hatchway.core.plan import CommandStage, JobPlan
 from hatchway.core.policy import DataAgeBelow, Rule
-from hatchway.edge.door import StartRequest
+from hatchway.edge.door import Guard, StartRequest
+from hatchway.edge.health import Health
 from hatchway.edge.identity import Identity
 from hatchway.edge.protocol import Ack, Command
 from hatchway.forge.port import ForgeError
@@ -223,3 +224,25 @@ async def test_a_token_for_one_service_moves_no_other(houses: Any) -> None:
     assert (await house.desk.start(start, mine)).code == "not_allowed"
     pause = Command(id="p", kind="pause", service="shop")
     assert isinstance(await house.desk.command(pause, mine), Ack)
+
+
+async def test_who_was_turned_away_at_the_door_is_journaled_once_a_while_and_stops_nobody_else(
+    house: Any,
+) -> None:
+    await house.to_canary()
+    bot = Identity("bot", -1, ("agent", "operator"), how="token bot")
+    may = Identity("ana", 1, ("operator",))
+    async with asyncio.TaskGroup() as tasks:
+        guard = Guard(house.desk, Health(), tasks, note=house.desk.note)
+        for _ in range(5):
+            refused = await guard.answer(Command(id="one", kind="release", reason="x"), bot)
+            assert refused.code == "not_allowed"
+        await guard.answer(Command(id="two", kind="accept", item="x" * 5000), bot)
+        done = await guard.answer(Command(id="one", kind="pause", service="shop"), may)
+        assert isinstance(done, Ack), "an id that somebody was refused under is free"
+    noted = house.of(ev.CommandRefused)
+    assert [(e.by, e.what.split()[0], e.how) for e in noted] == [
+        ("bot", "release", "token bot"),
+        ("bot", "accept", "token bot"),
+    ]
+    assert all("only people can" in e.why and len(e.what) < 200 for e in noted)

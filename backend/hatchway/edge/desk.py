@@ -24,7 +24,7 @@ from hatchway.core.decide import Accepted, Refused, decide
 from hatchway.core.plan import Installation, PipelinePlan, ServiceSpec
 from hatchway.core.policy import Policy, mode_in_force
 from hatchway.core.state import Answered, State
-from hatchway.edge.door import Answer, DrillReport, OrderRequest, StartRequest
+from hatchway.edge.door import Answer, DrillReport, OrderRequest, Request, StartRequest, kind_of
 from hatchway.edge.drills import BadEvidence, recorded
 from hatchway.edge.identity import Identity, People
 from hatchway.edge.orders import ordered
@@ -184,6 +184,25 @@ class Desk:
         what = f"{request.kind} {request.item or service}"
         command = ordered(request, self._spec(service), who.name)
         return await self._decide(command, who, what)
+
+    async def note(self, request: Request, who: Identity, refused: WireRefused) -> None:
+        """Journal that somebody was turned away at the door.
+
+        Without the id: what one may not ask for is no answer to another who may.
+        """
+        about = getattr(request, "item", "") or getattr(request, "service", "")
+        what = f"{kind_of(request)} {about[:100]}".strip()
+        event = ev.CommandRefused(
+            command="",
+            by=who.name,
+            what=what,
+            code=refused.code,
+            why=refused.why,
+            todo=refused.todo,
+            how=who.who.how,
+        )
+        with contextlib.suppress(JournalError):
+            await self._ledger.record(lambda _: (event,), actor=who.name)
 
     # --- stops ------------------------------------------------------------------------------------
 

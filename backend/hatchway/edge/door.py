@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
-from typing import Literal, Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -88,6 +88,13 @@ class Door(Protocol):
         """Journal what a person says about a service."""
 
 
+Note = Callable[[Request, Identity, protocol.Refused], Coroutine[Any, Any, None]]
+"""Journals a refusal at the door. Raises nothing."""
+
+NOTE_EVERY_S = 60.0
+"""How often the same person's refusals of the same kind are journaled, in seconds."""
+
+
 def kind_of(request: Request) -> str:
     """The word for what is asked: a `CommandKind`, an `OrderKind`, "start" or "drill"."""
     if isinstance(request, protocol.Command | OrderRequest):
@@ -121,12 +128,15 @@ class Guard:
         answer_s: float = ANSWER_S,
         agents_stopped: Callable[[], str] = lambda: "",
         tokens: Tokens | None = None,
+        note: Note | None = None,
     ) -> None:
         """`tasks` owns the work, so that a client that leaves does not take its pause along.
 
         `agents_stopped` says why no agent may come in, in words, or nothing. `tokens` says whether
-        a token that somebody came with is still good.
+        a token that somebody came with is still good. `note` journals who was turned away.
         """
+        self._note = note
+        self._noted: dict[tuple[str, str], float] = {}
         self._tokens = tokens
         self._agents_stopped = agents_stopped
         self._door = door
@@ -162,14 +172,15 @@ class Guard:
         barred = self.barred(who)
         if barred:
             todo = "a person lets agents in again: hatchway resume --agents --reason ..."
-            return protocol.Refused(request.id, "agents_stopped", barred, todo)
+            refused = protocol.Refused(request.id, "agents_stopped", barred, todo)
+            return self._turned_away(request, who, refused)
         now = self._now(request, who)
         if isinstance(now, protocol.Refused):
-            return now
+            return self._turned_away(request, who, now)
         who = now
-        refused = allowed(request, who)
-        if refused is not None:
-            return refused
+        no = allowed(request, who)
+        if no is not None:
+            return self._turned_away(request, who, no)
         request = _tidy(request)
         work = self._tasks.create_task(self._do(request, who), name=f"command {request.id}")
         self._work.add(work)
@@ -183,6 +194,16 @@ class Guard:
             f"the backend took {kind_of(request)} in but did not finish it; it may still happen",
             "look at the status, then send it again with the same id; to stop now, use --direct",
         )
+
+    def _turned_away(
+        self, request: Request, who: Identity, refused: protocol.Refused
+    ) -> protocol.Refused:
+        """Have it journaled; the same again only after a while, so that nobody fills the journal."""
+        key, at = (who.name, kind_of(request)), asyncio.get_running_loop().time()
+        if self._note is not None and at - self._noted.get(key, float("-inf")) >= NOTE_EVERY_S:
+            self._noted[key] = at
+            self._tasks.create_task(self._note(request, who, refused), name="refusal")
+        return refused
 
     def _now(self, request: Request, who: Identity) -> Identity | protocol.Refused:
         """Who somebody with a token is by now: tokens end, are taken out, and lose roles."""

@@ -27,7 +27,7 @@ from websockets.http11 import Request, Response
 from hatchway.core.plan import Installation
 from hatchway.edge.client import Client, Login
 from hatchway.edge.connection import Connection
-from hatchway.edge.door import ANSWER_S, Door, Guard
+from hatchway.edge.door import ANSWER_S, Door, Guard, Note
 from hatchway.edge.health import CONTENT_TYPE, Health, page
 from hatchway.edge.hub import Hub
 from hatchway.edge.identity import Identity, People, peer_uid
@@ -77,10 +77,12 @@ async def serve(
     health: Health,
     answer_s: float = ANSWER_S,
     agents_stopped: Callable[[], str] = lambda: "",
+    note: Note | None = None,
 ) -> AsyncIterator[Listening]:
     """Serve dashboards and the command line until the block is left.
 
-    While `agents_stopped` says why (STOP ALL), the credentials of agents are void.
+    While `agents_stopped` says why (STOP ALL), the credentials of agents are void. `note` journals
+    who was turned away.
 
     Raises ListenError or TokenFileError, with nothing left open, when it may not or cannot listen.
     A command that is being done when the block is left has `FINISH_S` to finish. What the block
@@ -103,7 +105,7 @@ async def serve(
             host, port, *_ = tcp.getsockname()
             listening = msgspec.structs.replace(listening, tcp=(host, port))
         async with asyncio.TaskGroup() as tasks:
-            guard = Guard(door, health, tasks, answer_s, agents_stopped, tokens)
+            guard = Guard(door, health, tasks, answer_s, agents_stopped, tokens, note)
             lag = tasks.create_task(health.watch_loop(), name="edge loop lag")
             unwatch = hub.listen(lambda _: setattr(health, "rev", hub.rev))
             room = Room(hub, guard, health, tasks)

@@ -12,8 +12,6 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from msgspec import Struct
-
 from hatchway.core.approvals import digest
 from hatchway.core.events import Signature
 from hatchway.core.state import Item, Run
@@ -33,11 +31,6 @@ class NotSigned(Exception):
         self.todo = todo
 
 
-class _Asked(Struct, frozen=True):
-    item: str
-    until: float
-
-
 class Signing:
     """One per backend. What it has asked is forgotten when the backend ends."""
 
@@ -45,7 +38,7 @@ class Signing:
         """`allowed` is the file of allowed signers; `clock` is any steady one, in seconds."""
         self._allowed = allowed
         self._clock = clock
-        self._asked: dict[str, _Asked] = {}  # by text
+        self._asked: dict[str, float] = {}  # by text: until when it is good
 
     def question(self, run: Run, item: Item, max_weight: int, not_before: float) -> str:
         """The text that a person has to sign to say yes to `item`."""
@@ -64,7 +57,7 @@ class Signing:
                 "",
             )
         )
-        self._asked[text] = _Asked(item.id, self._clock() + GOOD_FOR_S)
+        self._asked[text] = self._clock() + GOOD_FOR_S
         return text
 
     async def signed(
@@ -76,10 +69,10 @@ class Signing:
                 "No file of allowed signers is configured, so no signature can be checked.",
                 "Set allowed_signers in hatchway.yaml; see ssh-keygen(1), ALLOWED SIGNERS.",
             )
-        asked = self._asked.pop(text, None)
-        if asked is None or asked.item != item.id:
+        until = self._asked.pop(text, None)
+        if until is None:
             raise NotSigned("This is not a question that waits for a signature, or no longer.")
-        if self._clock() > asked.until:
+        if self._clock() > until:
             raise NotSigned(f"It was signed too late: a question is good for {GOOD_FOR_S:g} s.")
         goes = (f"at most: {max_weight} %", f"not before: {not_before:.0f}")
         if f"binding: {digest(item)}" not in text or not all(f"{line}\n" in text for line in goes):

@@ -235,6 +235,11 @@ def next_words(run: Run, authority: Authority, watched: Watched | None, now: flo
         return "waits for a yes; no answer means it is held and asked again, never promoted"
     if open_items:
         return f"stays at {run.weight}% until you accept; {_without_answer(run, open_items[0])}"
+    refused = next(
+        (i for i in run.items.values() if i.type == "approval" and i.status == "rejected"), None
+    )
+    if refused is not None:
+        return f"stays at {run.weight}%: {refused.by} said no to what has changed; roll it back"
     if run.hold is not None:
         return f"stays at {run.weight}% while held; nothing is promoted"
     no = next((i for i in run.items.values() if _stands(i, run, authority)), None)
