@@ -335,3 +335,26 @@ async def test_f35_while_people_are_asked_to_approve_stable_is_watched_and_holds
     world.errors = 1.0
     await house.until(lambda: house.run.step == 0, "the first share")
     assert house.run.hold is None
+
+
+async def test_f35_after_100_percent_the_limits_still_speak_and_people_are_called_once(
+    world: World,
+) -> None:
+    house = world.house
+    await house.to_canary()
+    await house.looking(lambda: not house.run.active)
+    assert house.run.outcome == "promoted"
+    await house.still(0.2)
+    assert "shop after its release" not in house.live.trouble
+    world.errors = 30.0
+    (page,) = await house.until(
+        lambda: [e for e in house.of(ev.ProposalMade) if e.proposal == "run-1.after"]
+    )
+    assert page.capability == "page"
+    assert page.headline.startswith("after 100 %: errors beyond its limit")
+    await house.until(lambda: "shop after its release" in house.live.trouble, "it alarms")
+    await house.still(0.2)
+    assert len([e for e in house.of(ev.ProposalMade) if e.proposal == "run-1.after"]) == 1
+    assert house.governor.weight["shop"] == 100, "nothing is rolled back on that by the agent"
+    world.errors = 1.0
+    await house.until(lambda: "shop after its release" not in house.live.trouble, "it is over")

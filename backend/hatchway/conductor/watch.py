@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from hatchway.brains.port import Sight
 from hatchway.conductor.aftermath import Aftermath
+from hatchway.conductor.afterwards import Afterwards, due
 from hatchway.conductor.agent import Agent
 from hatchway.conductor.expecting import evidence, expected
 from hatchway.conductor.ledger import Ledger
@@ -90,6 +91,7 @@ class CanaryWatch:
         self._window = Window()
         self._levels = Levels()
         self._aftermath = Aftermath(service, ledger, live, clock)
+        self._afterwards = Afterwards(service, ledger, live, clock)
         self._versions: frozenset[str] = frozenset()  # that the canary's instances last said
         self._of: tuple[str, int] = ("", -1)  # run and step that the evidence is about
         self._judged: tuple[tuple[str, int], float] = ("", -1), 0.0  # what, and when (loop's clock)
@@ -105,17 +107,20 @@ class CanaryWatch:
                 await self._try_to_look(run)
             else:
                 self._aftermath.forget()
+                self._afterwards.forget()
             due = max(due + self._service.scrape_s, loop.time())
             await asyncio.sleep(due - loop.time())
 
     def _run(self) -> Run | None:
-        """What there is to look at: what is released now, or went back and is not settled."""
+        """What there is to look at: released now, went back and not settled, or promoted lately."""
         state, name = self._ledger.state, self._service.name
         active = state.active_run(name)
         if active is not None:
             return active
         back = state.last_back(name)
-        return back if back is not None and back.unsettled else None
+        if back is not None and back.unsettled:
+            return back
+        return due(state, name, self._clock())
 
     async def _try_to_look(self, run: Run) -> None:
         part = f"looking at {self._service.name}"
@@ -167,6 +172,9 @@ class CanaryWatch:
         if back is not None and back.unsettled:
             await self._aftermath.look(back, shown, fleet.stable)
         if not run.active:
+            if not run.went_back:
+                seen = partial(_sight, specs=self._specs, now=now, shown=shown, aside={})
+                await self._afterwards.look(run, scrape, seen)
             self._show(run, shown, None, now)
             return
         await self._attest(run, fleet, now)

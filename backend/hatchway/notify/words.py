@@ -115,6 +115,7 @@ def _run(event: ev.RunHeld | ev.RunResumed | ev.RunEnded, state: State) -> Itera
         yield Told(
             kind="held",
             key=f"held/{event.run}/{event.cause}",
+            severity="page" if event.cause == "rollback" else "warning",
             title=f"{where} is held: {event.why}",
             service=service,
             run=event.run,
