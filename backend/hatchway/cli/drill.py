@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import signal
 import sys
@@ -159,7 +158,7 @@ def _tell(cell: Cell, *, in_json: bool) -> None:
 def _end(site: Site, evidence: Evidence, text: str, path: Path, *, in_json: bool) -> int:
     why = why_not_passed(evidence)
     try:
-        answer = site.record(evidence.drill, text)
+        answer = site.record(text)
         unrecorded = "" if answer.get("ok") else str(answer.get("why"))
     except CannotGoOn as error:
         answer, unrecorded = {}, str(error)
@@ -213,7 +212,7 @@ def _record(directory: Path, file: Path) -> int:
     except (OSError, UnicodeDecodeError) as error:
         raise Refused(f"{file} cannot be read: {error}") from None
     try:
-        answer = Site(directory, "").record(os.urandom(8).hex(), text)
+        answer = Site(directory, "").record(text)
     except CannotGoOn as error:
         raise Refused(f"Nothing was recorded: {error}. Is the backend running?") from None
     if not answer.get("ok"):

@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
     end = time.monotonic() + RECORDED_WITHIN_S
     while time.monotonic() < end:
         with contextlib.suppress(CannotGoOn):
-            answer = site.record(evidence.stem + "-cut-off", cut)
+            answer = site.record(cut)
             if answer.get("ok") or answer.get("code") not in ("journal", "no_answer", "too_fast"):
                 return 0 if answer.get("ok") else 1
         time.sleep(0.5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -100,6 +101,25 @@ def test_e15_a_failing_cell_is_named_and_the_exit_status_is_one(stack: Any) -> N
     assert "drill of the stops in prod" in stack.demo.cli("status", "--json").stdout
 
 
+def test_e15_a_dead_backend_is_started_as_it_is_told_and_the_canary_given_its_share(
+    stack: Any,
+) -> None:
+    only = ("drill", "--i-know", "prod", "--only", "backend dead", *BUSY)
+    unsaid = stack.demo.cli(*only, "--weight", "5")
+    assert unsaid.returncode == 1
+    assert "how it is started again is not said: --start-backend" in unsaid.stdout
+    assert stack.backend.poll() is None, "so it was not killed"
+    serve = shlex.join([sys.executable, "-m", "hatchway", "serve", "--dir", str(stack.d)])
+    done = stack.demo.cli(*only, "--weight", "5", "--start-backend", serve, seconds=90)
+    assert done.returncode == 1, "not whole: only one fault was asked for"
+    for verb in STOPS:
+        assert f"ok     {verb:8} backend dead" in done.stdout, done.stdout
+    assert "healthy: not run" in done.stdout
+    assert stack.backend.poll() is not None, "it was killed"
+    os.kill(stack.demo.pid("backend"), signal.SIGKILL)
+    stack.start_backend()
+
+
 def test_e15_a_drill_that_is_killed_leaves_no_fault_and_says_what_it_left(stack: Any) -> None:
     known = len(drilled(stack.d))
     words = ("--i-know", "prod", "--only", "backend hung", *BUSY)
@@ -173,8 +193,11 @@ def test_e15_an_overdue_drill_is_said_and_takes_autonomy_away(stack: Any, tmp_pa
         # What was drilled in staging is recorded here, and counts from then on.
         file = tmp_path / "evidence.json"
         file.write_bytes(msgspec.json.encode(passing("staging")))
-        recorded = stack.demo.cli("drill", "--record", str(file))
-        assert recorded.returncode == 0, recorded.stderr
+        known = len(drilled(stack.d))
+        for _ in range(2):  # the same evidence twice is one record
+            recorded = stack.demo.cli("drill", "--record", str(file))
+            assert recorded.returncode == 0, recorded.stderr
+        assert len(drilled(stack.d)) == known + 1
         status = stack.demo.cli("drill", "--status")
         assert status.returncode == 0, status.stdout
         stack.until(lambda: not stack.demo.docs()["system"]["drill"], "the words are gone")
