@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hatchway.governor.driver import Driver, Order, Report
 from hatchway.governor.haproxy import HAProxy, steps
 from hatchway.governor.settings_target import HAProxySettings
-from hatchway.governor.target import TargetError, Weights
+from hatchway.governor.target import TargetError, Weights, differences
 
 CONFIG = """
 global
@@ -37,6 +37,18 @@ backend be
   server canary 127.0.0.1:{stable} weight 0
 backend steady
   balance static-rr
+  server stable 127.0.0.1:{stable} weight 100
+  server canary 127.0.0.1:{stable} weight 1
+backend least
+  balance leastconn
+  server stable 127.0.0.1:{stable} weight 100
+  server canary 127.0.0.1:{stable} weight 1
+backend chance
+  balance random
+  server stable 127.0.0.1:{stable} weight 100
+  server canary 127.0.0.1:{stable} weight 1
+backend hashed
+  balance hdr(user)
   server stable 127.0.0.1:{stable} weight 100
   server canary 127.0.0.1:{stable} weight 1
 """
@@ -122,6 +134,74 @@ def test_real_haproxy_refuses_a_static_algorithm_in_words(short_dir: Path, wait_
         wait_for((short_dir / "splitter.sock").exists)
         with pytest.raises(TargetError, match="static LB algorithm"):
             target.set("canary", 5, OPEN)
+
+
+@pytest.fixture
+def real(short_dir: Path, wait_for: Any) -> Iterator[Callable[[str], HAProxy]]:
+    with real_haproxy(short_dir):
+        wait_for((short_dir / "splitter.sock").exists)
+        yield lambda backend: HAProxy(
+            HAProxySettings(str(short_dir / "splitter.sock"), backend, "stable", "canary")
+        )
+
+
+@pytest.mark.parametrize(
+    ("backend", "name"),
+    [("steady", "static-rr"), ("least", "leastconn"), ("chance", "random"), ("hashed", "hdr")],
+)
+def test_real_haproxy_tells_how_it_balances_and_what_breaks_a_percentage_is_named(
+    real: Any, backend: str, name: str
+) -> None:
+    assert real("be").inventory().unfit == ()
+    (why,) = real(backend).inventory().unfit
+    assert f"{backend} balances by " in why
+    assert name in why
+
+
+def test_a_server_that_is_added_to_a_real_haproxy_is_another_that_takes_traffic(real: Any) -> None:
+    target = real("be")
+    before = target.inventory()
+    assert (before.others, len(before.facts)) == ((), 3)
+    target._ask("add server be/c2 127.0.0.1:8083 weight 7")
+    assert target.inventory().others == (), "it is in maintenance at first"
+    target._ask("enable server be/c2")
+    now = target.inventory()
+    assert now.others == ("be/c2 takes traffic too, with weight 7",)
+    assert differences(before.facts, now.facts) == [
+        "server c2 is new: 127.0.0.1:8083, ready, weight 7"
+    ]
+    target._ask("set server be/stable state drain")
+    assert "server stable: 127.0.0.1:" in " ".join(now.facts)
+    assert any("drain" in fact for fact in target.inventory().facts)
+
+
+def test_a_second_real_haproxy_on_the_port_is_named_while_both_run(
+    real: Any, short_dir: Path, wait_for: Any
+) -> None:
+    target = real("be")
+    first = target.inventory().process
+    program = shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+    assert program
+    with (short_dir / "second.log").open("wb") as log:
+        # No -sf: it takes the socket's path and shares the port, and nobody is told.
+        second = subprocess.Popen(
+            [program, "-db", "-f", short_dir / "haproxy.cfg"], stdout=log, stderr=log
+        )
+    try:
+
+        def both() -> Any:
+            with contextlib.suppress(TargetError):
+                found = target.inventory()
+                return found if found.process == second.pid else None
+
+        found = wait_for(both, "the second one answers")
+        (said,) = found.unfit
+        assert f"(pid {first})" in said
+        assert f"only pid {second.pid}" in said
+        assert found.others == found.unfit
+    finally:
+        second.kill()
+        second.wait()
 
 
 # --- what a target may do to us (the splitter only) ---------------------------------------------
