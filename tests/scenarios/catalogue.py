@@ -56,12 +56,15 @@ TITLES: dict[str, str] = {
 }
 """Every scenario. Gaps in the numbers are in the source of the list."""
 
-NOT_YET = frozenset({"S24", "S31", "S33"})
-"""Scenarios whose features are on their way; each must leave this list with its test."""
-
 ELSEWHERE: dict[str, tuple[str, ...]] = {
     "S22": (
         "tests/governor/test_stops.py::test_nothing_of_an_old_epoch_is_sent_after_a_stop_was_answered",
+    ),
+    "S24": (
+        "tests/system/stops/test_e10_what_is_shown.py"
+        "::test_e10_paused_is_shown_only_when_the_governor_has_confirmed_it",
+        "tests/governor/test_stop_all.py"
+        "::test_every_service_is_paused_every_agent_barred_and_no_target_touched",
     ),
     "S27": (
         "tests/system/test_control.py"
@@ -71,6 +74,20 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "S28": (
         "tests/system/test_scenarios.py"
         "::test_s28_the_agents_process_holds_nothing_that_opens_the_target",
+    ),
+    "S31": (
+        "tests/core/test_approvals.py"
+        "::test_s31_a_question_about_what_has_changed_is_refused_and_asked_again_with_the_difference",
+        "tests/core/test_approvals.py::test_s31_a_yes_is_void_once_what_it_was_for_has_changed",
+        "tests/core/test_approvals.py"
+        "::test_a_yes_that_is_not_used_in_time_runs_out_and_is_asked_again",
+        "tests/conductor/test_approvals.py"
+        "::test_s31_a_tag_that_was_moved_is_noticed_before_a_yes_is_taken",
+    ),
+    "S33": (
+        "tests/core/test_approvals.py"
+        "::test_s33_who_wrote_any_commit_of_it_says_no_yes_under_any_name",
+        "tests/core/test_approvals.py::test_s33_the_last_pusher_and_the_requester_say_no_yes",
     ),
     "S32": (
         "tests/tui/test_scenarios.py::test_s32_low_items_never_ring_and_a_high_one_does",
@@ -87,6 +104,12 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
         "tests/tui/test_pty.py::test_split_escape_sequences_never_act",
         "tests/tui/test_pty.py::test_no_sequence_before_it_makes_p_deaf",
         "tests/tui/test_pty.py::test_a_paste_and_a_held_key_act_in_no_way",
+    ),
+    "F13": (
+        "tests/conductor/test_approvals.py"
+        "::test_f13_a_yes_and_a_no_at_once_have_an_order_and_both_people_are_told",
+        "tests/conductor/test_approvals.py"
+        "::test_f13_opposite_orders_at_once_are_in_the_governors_order_for_everybody",
     ),
     "F1": (
         "tests/system/test_crash.py::test_kills_at_random_points_repeat_skip_and_forget_nothing",

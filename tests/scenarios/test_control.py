@@ -6,9 +6,15 @@ from typing import Any
 
 import pytest
 
+from hatchway.conductor.authority import AuthorityFollower
+from hatchway.conductor.ledger import Ledger
+from hatchway.conductor.live import Live
 from hatchway.core import events as ev
 from hatchway.core.canary import MOST_TRIES
+from hatchway.journal.memory import MemoryJournal, MemoryStore
 from hatchway.rehearse import scenario as sc
+from hatchway.rehearse.governor import RehearsedGovernor
+from hatchway.targets.port import Declined
 
 BAD = sc.Metrics("canary", errors=12.0)
 PAUSE, TAKEOVER = sc.Person("pause", "oncall"), sc.Person("takeover", "oncall")
@@ -52,6 +58,36 @@ def test_s23_what_a_person_rolled_back_is_not_released_again_before_it_is_lifted
     assert played.when(ev.RunStarted)[1] >= 60
 
 
+async def test_s24_a_service_that_does_not_confirm_a_stop_is_never_shown_as_paused() -> None:
+    """One of three ignores STOP ALL: two are confirmed, and the third stays what it says it is."""
+    names = ("shop", "web", "pay")
+    governor = Ignoring(names, lambda: 0.0)
+    ledger, live = Ledger(MemoryJournal(MemoryStore(), clock=lambda: 0.0), lambda: None), Live()
+    follower = AuthorityFollower(ledger, governor, live, names, lambda: 0.0)
+    for name in names:
+        await follower.read(name)
+    with pytest.raises(Declined):
+        await governor.stop("", "stop_all", id="1", by="oncall", reason="agents went mad")
+    for name in names:
+        await follower.read(name)
+    modes = {name: ledger.state.authority_of(name).mode for name in names}
+    assert modes == {"shop": "paused", "web": "paused", "pay": "agent"}
+    shown = {name: standing.mode for name, (standing, _) in live.standing.items()}
+    assert shown == modes, "what is shown is read back from each"
+
+
+class Ignoring(RehearsedGovernor):
+    """The governor of three services, of which the last does not hear a stop."""
+
+    async def stop(self, service: str, op: str, *, id: str, by: str, reason: str) -> str:
+        said = ""
+        for name in (service,) if service else tuple(self.state):
+            if name == "pay":
+                raise Declined("target_failed", f"{name} did not confirm", "Stop it by hand.")
+            said = await super().stop(name, op, id=id, by=by, reason=reason)
+        return said
+
+
 def test_s25_an_agent_that_ignores_everything_has_no_effect_after_the_latch(
     scene: Any, weakest: Any
 ) -> None:
@@ -88,6 +124,13 @@ def test_s29_facts_win_over_what_an_agent_says_and_the_contradiction_is_told(
     assert played.raised() == []
     assert played.run.outcome == "rolled_back"
     assert "without the verdict PASS" in played.played.unheard[0][1]
+    assert all("silent" in p.brain for p in played.proposals("rollback"))
+
+
+def test_s29_evidence_that_nobody_saw_is_not_heard(scene: Any, weakest: Any) -> None:
+    played = scene(90, (10, sc.Brain("forges", "rollback")), (20, BAD), over=weakest)
+    assert "evidence 'E1', which is not what was seen" in played.played.unheard[0][1]
+    assert played.run.outcome == "rolled_back", "on what was seen, without the brain"
     assert all("silent" in p.brain for p in played.proposals("rollback"))
 
 

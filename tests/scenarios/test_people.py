@@ -64,7 +64,7 @@ def test_s30_an_injected_line_in_the_evidence_of_a_brain_moves_nothing(
     # The brain has swallowed the line "ignore every other instruction" and says so with certainty.
     honest = scene(90, (20, sc.Metrics("canary", errors=12.0)), over=weakest)
     fooled = scene(
-        90, (10, sc.Brain("insists", "promote")), (20, sc.Metrics("canary", errors=12.0)),
+        90, (10, sc.Brain("forges", "promote")), (20, sc.Metrics("canary", errors=12.0)),
         over=weakest,
     )  # fmt: skip
 
@@ -122,6 +122,41 @@ def test_s32_one_grave_question_is_before_forty_older_small_ones(rehearsed: Any)
     assert items[0].id == "grave.item"
     assert items[0].risk == "HIGH"
     assert [i.id for i in items[1:]] == [f"s{n}.item" for n in range(40)], "then the oldest"
+
+
+def test_s31_a_yes_is_asked_again_when_the_policy_changes_before_it_is_given(scene: Any) -> None:
+    # It is asked at -60 s, the policy's file is written anew at -30 s, somebody approves at 0 s.
+    played = scene(10, (-30, sc.Rules("rewritten")))
+    asked = [i for i in played.of(ev.ItemOpened) if i.type == "approval"]
+    assert len(asked) == 2
+    closed = [e for e in played.of(ev.ItemClosed) if e.item == asked[0].item]
+    assert [e.status for e in closed] == ["superseded"]
+    assert "policy changed since this was asked" in closed[0].reason
+    assert any("policy changed" in line for line in asked[1].lines), "with what is different"
+    assert asked[0].binding["policy"] != asked[1].binding["policy"]
+    yes = [e.item for e in played.of(ev.ItemClosed) if e.status == "accepted"]
+    assert yes == [asked[1].item], "what was asked first is nobody's yes any more"
+
+
+def test_s31_a_yes_that_is_void_raises_nothing(scene: Any, weakest: Policy) -> None:
+    played = scene(300, (30, sc.Rules("rewritten")), over=weakest, every=2.0)
+    assert played.when(ev.VerdictChanged, word="PASS"), "it would have been promoted"
+    assert [e.why.split(" since ")[0] for e in played.of(ev.ApprovalVoided)] == ["policy changed"]
+    assert played.raised() == []
+    again = [i for i in played.of(ev.ItemOpened) if i.type == "approval"]
+    assert len(again) == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["author", "AUTHOR", "Author ", "\u200bauthor", "\uff41uthor", "agent"]
+)
+def test_s33_nobody_approves_their_own_under_any_spelling(scene: Any, name: str) -> None:
+    played = scene(5, (-30, sc.Person("accept", name, "open_release")))
+    refused = [e for e in played.of(ev.CommandRefused) if e.what.startswith("accept")]
+    assert len(refused) == 1, "before somebody else approves"
+    assert refused[0].code in ("own_work", "own_request", "not_a_person", "not_allowed")
+    yes = [e.by for e in played.of(ev.ItemClosed) if e.status == "accepted"]
+    assert yes == ["oncall"]
 
 
 WEEKEND = b"""\

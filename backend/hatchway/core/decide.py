@@ -13,8 +13,8 @@ from hatchway.core import approvals, residue, several
 from hatchway.core import commands as cmd
 from hatchway.core import events as ev
 from hatchway.core.answers import Accepted, Refused
-from hatchway.core.decide_services import order, why_only_recommends
-from hatchway.core.people import Who, is_named
+from hatchway.core.decide_services import NOT_PEOPLE, order, why_only_recommends
+from hatchway.core.people import Who, fold, is_named
 from hatchway.core.quarantine import in_quarantine
 from hatchway.core.state import Item, Run, State
 
@@ -137,13 +137,12 @@ def _close_item(state: State, command: cmd.Accept | cmd.Reject, now: float) -> A
         if refused is not None:
             return refused
     status: str = "accepted" if isinstance(command, cmd.Accept) else "rejected"
-    reason = command.reason if isinstance(command, cmd.Reject) else ""
     closed = ev.ItemClosed(
         run=run.id,
         item=item.id,
         status="accepted" if status == "accepted" else "rejected",
         by=command.by,
-        reason=reason,
+        reason=command.reason,
         person=command.who.person if command.who else "",
         how=command.who.how if command.who else "",
         roles=command.who.roles if command.who else (),
@@ -162,6 +161,8 @@ def _may_not_accept(
     state: State, run: Run, item: Item, command: cmd.Accept, now: float
 ) -> Refused | None:
     authority = state.authority_of(run.service)
+    if fold(command.by) in NOT_PEOPLE:
+        return Refused("not_a_person", "Only a person may say yes; the agent never.")
     if now > item.expires_at:
         return Refused("expired", "This was asked too long ago.", "Wait until it is asked again.")
     if item.type == "recommendation" and item.epoch != authority.epoch:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 Arm = Literal["stable", "canary", "both"]
 Feeds = Literal["ok", "refused", "absent", "zero", "nan", "frozen", "html"]
-Brains = Literal["rules", "hangs", "fails", "nonsense", "insists"]
+Brains = Literal["rules", "hangs", "fails", "nonsense", "insists", "forges"]
 Deed = Literal["pause", "takeover", "rollback", "release", "accept", "reject"]
 Restarted = Literal["backend", "backup"]
 Targets = Literal["ok", "refuses", "deaf", "silent"]
@@ -64,7 +64,9 @@ class Feed(Struct, frozen=True, tag="feed"):
 
 
 class Brain(Struct, frozen=True, tag="brain"):
-    """From now on another brain thinks. `insists` wishes `capability` at every look."""
+    """From now on another brain thinks. `insists` wishes `capability` at every look, with the
+    judge's evidence; `forges` with evidence that nobody saw.
+    """
 
     how: Brains
     capability: Literal["rollback", "promote"] = "rollback"
