@@ -11,6 +11,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hatchway.calendars import feed
 from hatchway.calendars.expand import said_of
@@ -284,3 +286,21 @@ def test_one_broken_calendar_leaves_the_others_as_they_are(tmp_path: Path) -> No
     roster = keeper.roster(NOW)
     assert roster is not None
     assert roster.trouble == ""
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from([ics(WEEKEND), ics(ONCE, LONE), ics(WEEKEND + "\nEXDATE:20261023T120000Z")]),
+    st.lists(st.tuples(st.floats(0, 1), st.integers(0, 9), st.binary(max_size=5)), max_size=4),
+)
+def test_a_damaged_feed_is_read_or_refused_in_words_and_never_more_open_by_being_cut(
+    data: bytes, damage: list[tuple[float, int, bytes]]
+) -> None:
+    for where, drop, put in damage:
+        at_ = int(where * len(data))
+        data = data[:at_] + put + data[at_ + drop :]
+    said = said_of(data, MADRID, "freeze", NOW - 86_400, NOW + 20 * 86_400)
+    assert ("trouble" in said) != ("spans" in said)
+    assert str(said.get("trouble", "")).isprintable()
+    cut = said_of(data[:-25], MADRID, "freeze", NOW - 86_400, NOW + 20 * 86_400)
+    assert "trouble" in cut
