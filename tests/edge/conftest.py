@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect, unix_connect
 
 from hatchway.core.plan import Installation, Person
 from hatchway.edge import protocol
-from hatchway.edge.door import Answer, StartRequest
+from hatchway.edge.door import Answer, OrderRequest, StartRequest
 from hatchway.edge.health import Health
 from hatchway.edge.hub import Hub
 from hatchway.edge.identity import Identity
@@ -43,6 +43,9 @@ class NoteDoor:
 
     async def start(self, request: StartRequest, who: Identity) -> Answer:
         return await self._do(request, "start", who)
+
+    async def order(self, request: OrderRequest, who: Identity) -> Answer:
+        return await self._do(request, request.kind, who)
 
     async def _do(self, request: Any, kind: str, who: Identity) -> Answer:
         self.asked.append((request, who))

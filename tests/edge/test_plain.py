@@ -237,3 +237,29 @@ async def test_what_a_crash_left_behind_is_replaced(open_edge: Any, directory: A
     async with open_edge() as edge, plain(edge) as line:
         assert await line.ask(op="ping") == {"ok": True}
     assert list(directory.iterdir()) == []
+
+
+ORDERS = ("lift", "expect", "withdraw", "close")
+
+
+async def test_what_people_say_of_a_service_reaches_the_door_as_what_it_is(edge: Any) -> None:
+    more = {"service": "shop", "item": "x", "at_most": 4, "for_s": 60, "ticket": "T", "reason": "r"}
+    async with plain(edge) as line:
+        for op in ORDERS:
+            answer = await line.ask(op=op, id=op, **more)
+            assert answer["ok"] is True, answer
+    asked = [request for request, _ in edge.door.asked]
+    assert [request.kind for request in asked] == list(ORDERS)
+    for request in asked:
+        assert {key: getattr(request, key) for key in more} == more
+
+
+@pytest.mark.parametrize("roles", [("viewer",), ("agent", "approver"), ("auditor",)])
+async def test_neither_viewers_nor_agents_say_any_of_it(
+    open_edge: Any, roles: tuple[str, ...]
+) -> None:
+    async with open_edge(everyone=roles) as edge, plain(edge) as line:
+        for op in ORDERS:
+            answer = await line.ask(op=op, id=op, item="x", reason="r")
+            assert (answer["ok"], answer["code"]) == (False, "not_allowed")
+    assert edge.door.asked == []

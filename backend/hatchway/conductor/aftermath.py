@@ -66,7 +66,8 @@ class Aftermath:
         after = self._after(run, stable, symptom, now)
         left = residue.still_left(run, after, loop - mine.began)
         part = f"rollback of {self._service.name}"
-        self._live.tell(part, f"RESIDUE after run {run.id}: {'; '.join(left)}" if left else "")
+        words = f"RESIDUE after run {run.id}: {'; '.join(left)}" if left else ""
+        self._live.tell(part, words, run.id)
         await self._feedback(run)
         if left is None or (left and left == run.residue):
             return

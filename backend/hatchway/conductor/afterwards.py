@@ -60,7 +60,7 @@ class Afterwards:
         self._judge, verdict = judge(self._config, self._judge, sample, EXCLUDES)
         breached = verdict.word == "UNSURE" and verdict.action == "hold"
         words = f"after 100 %: {verdict.headline}" if breached else ""
-        self._live.tell(self._part, words)
+        self._live.tell(self._part, words, run.id)
         if breached:
             events = _page(run, sight(verdict))
             await self._ledger.record(lambda s: () if _paged(s, run) else events, actor="judge")
