@@ -282,6 +282,16 @@ class Eager:
         )
 
 
+class Certain(Eager):
+    """The same, without making evidence up: it is heard."""
+
+    name = "certain-1"
+
+    async def propose(self, situation: Situation) -> tuple[Wish, ...]:
+        (wish,) = await super().propose(situation)
+        return (msgspec.structs.replace(wish, evidence=()),)
+
+
 @pytest.mark.parametrize("brain", [Silent, Broken, Eager])
 async def test_no_brain_can_keep_the_page_or_the_question_back_or_answer_it(
     stepped: Any, brain: Any
@@ -321,7 +331,8 @@ async def test_without_a_hold_back_the_last_step_is_held_and_a_person_finishes_i
 
 async def test_without_a_hold_back_even_pass_does_not_finish_by_itself(stepped: Any) -> None:
     """A judge that says PASS with nothing to compare with is wrong, and is not believed."""
-    house = await stepped(CanaryStep(5, 0.01, at_most_s=3600.0), ALONE, brain=Eager(), policy=LAX)
+    brain = Certain()
+    house = await stepped(CanaryStep(5, 0.01, at_most_s=3600.0), ALONE, brain=brain, policy=LAX)
     await looking(house, lambda: house.run.step == 1, "PASS")
     await looking(house, lambda: house.open_item("promote"), "PASS")
     await house.still()

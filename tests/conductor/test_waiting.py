@@ -86,6 +86,7 @@ async def test_s12_s13_a_verdict_or_a_gate_that_fails_never_promotes(
             raise ZeroDivisionError("the gate is broken")
 
         monkeypatch.setattr(proposals, "answer", broken)
+        await asyncio.sleep(0.05)  # the monitoring has ended: a promotion is due
         with pytest.raises(ZeroDivisionError):
             await house.look("PASS")
     elif what == "another run":
