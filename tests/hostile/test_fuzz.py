@@ -29,7 +29,7 @@ from hatchway.settings.manifest import manifest_of
 from hatchway.settings.pipeline import pipeline_of
 from hatchway.settings.policy import policy_of
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
 """Of each reader, the same in every run. More: FUZZ_EXAMPLES=20000 pytest tests/hostile."""
 
 RAN = [0]

