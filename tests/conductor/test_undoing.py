@@ -288,3 +288,24 @@ async def test_s11_a_rollback_with_nothing_in_flight_says_so_and_touches_no_targ
     assert not house.ledger.state.runs
     assert not house.of(ev.EffectIntended)
     assert "nothing" in said.said.lower(), said.said
+
+
+@pytest.mark.parametrize("who", ["agent", "ana"])
+async def test_s06_going_back_runs_no_down_migration_whoever_goes_back(
+    houses: Callable[..., Any], who: str
+) -> None:
+    house = houses()
+    house.forge.files[("c1", "migrations/0042_note.up.sql")] = ADDS
+    house.forge.files[("c1", "migrations/0042_note.down.sql")] = DROPS
+    await house.start()
+    await house.to_canary()
+    ran = list(house.runner.started)
+    if who == "agent":
+        await house.regress()
+        await house.still()
+        page = house.of(ev.ProposalMade)[-1]
+        assert any("runs no down migration" in e.text for e in page.evidence)
+        assert house.run.active, "held, and people are called"
+    await house.ask("rollback", "ana")
+    assert await house.ended() == "rolled_back"
+    assert house.runner.started == ran, "no command was run"

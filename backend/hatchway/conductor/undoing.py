@@ -17,6 +17,10 @@ from hatchway.core.undo import Instance, Moment, Undo, at_this_moment
 ROLLBACK_WINDOW_S = breaker.WINDOW_S
 MOST_TOLD = 4
 RULE = "undo"
+NO_DOWN = (
+    "Hatchway runs no down migration, on nobody's word: whoever runs one by hand does it with a "
+    "second person, and types the name of the database"
+)
 
 
 def automatic_rollbacks(state: State, service: str, now: float) -> int:
@@ -101,7 +105,10 @@ def instead(wish: Wish, undo: Undo, now: float) -> tuple[Wish, ...]:
         "undo",
         now,
     )
-    evidence = (*_evidence(undo, wish), options, *wish.evidence)
+    down: tuple[Evidence, ...] = ()
+    if any(text.startswith("migration ") for text in undo.residue):
+        down = (Evidence("UNDO00", "?", NO_DOWN, "undo", now),)
+    evidence = (*_evidence(undo, wish), options, *down, *wish.evidence)
     return tuple(
         Wish(capability=c, confidence=wish.confidence, headline=headline, evidence=evidence)
         for c in ("hold", "page")
