@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -74,8 +75,14 @@ def database_locked(stack: Any) -> Iterator[None]:
 
 @contextlib.contextmanager
 def disk_full(stack: Any) -> Iterator[None]:
-    """Not a byte is left on the disk of journal, governor and logs."""
-    assert os.path.ismount(stack.d.parent), "run as root: a disk has to be mounted to be filled up"
+    """Not a byte is left on the disk of journal, governor and logs.
+
+    Where none could be mounted for it, neither process may write a byte to any file.
+    """
+    if not os.path.ismount(stack.d.parent):
+        with no_byte_for(stack.backend.pid, stack.governor_process.pid):
+            yield
+        return
     ballast = stack.d.parent / "ballast"
     try:
         with open(ballast, "wb", buffering=0) as file, contextlib.suppress(OSError):
@@ -89,6 +96,19 @@ def disk_full(stack: Any) -> Iterator[None]:
     finally:
         ballast.unlink()
         (stack.d / "one-more").unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def no_byte_for(*pids: int) -> Iterator[None]:
+    """Every write of these processes to a file fails."""
+    limits = {pid: resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in pids}
+    try:
+        for pid, (_, hard) in limits.items():
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
+        yield
+    finally:
+        for pid, limit in limits.items():
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, limit)
 
 
 @contextlib.contextmanager
@@ -112,7 +132,7 @@ def notifier_down(stack: Any) -> Iterator[None]:
         yield
         stack.until(hung.exists, "the notifier was asked, and hangs")
     finally:
-        (stack.d / "notifier-down").unlink()
+        (stack.d / "notifier-down").unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
