@@ -9,7 +9,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from hatchway.edge.health import Health, part_of
+from hatchway.edge.health import PARTS, Health, part_of
 
 
 def figures(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -102,6 +102,8 @@ async def test_a_figure_that_cannot_be_made_does_not_look_like_a_backend_that_is
         ("governor", "it does not answer", "governor"),
         ("brain", "rules-1: no answer within 5 s", "brain"),
         ("looking at shop", "KeyError", "metrics"),
+        ("policy", "the changed policy is refused", "rules"),
+        ("calendar company", "it was emptied", "rules"),
         ("run/7", "cannot be shown: KeyError", "documents"),
         ("system", "cannot be shown: KeyError", "documents"),
         ("run 7", "its service is not in hatchway.yaml any more", "runs"),
@@ -114,7 +116,7 @@ def test_troubles_are_counted_by_part_never_by_run(key: str, words: str, part: s
     health.trouble = {key: words, "other run": ""}
     found = figures(health.render().decode())
     troubles = {labels: v for (name, labels), v in found.items() if name == "hatchway_troubles"}
-    assert len(troubles) == 6
+    assert len(troubles) == len(PARTS)
     assert {labels: v for labels, v in troubles.items() if v} == {(("part", part),): 1}
 
 

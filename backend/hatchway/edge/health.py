@@ -34,7 +34,7 @@ LAG_EVERY_S = 1.0
 TURNED_AWAY = ("bad_request", "not_allowed", "too_fast")
 """The refusals of commands that the desk never hears of, and so cannot journal."""
 
-PARTS = ("journal", "governor", "brain", "metrics", "documents", "runs")
+PARTS = ("journal", "governor", "brain", "metrics", "documents", "rules", "runs")
 """Whose trouble is counted apart."""
 
 
@@ -155,6 +155,8 @@ def part_of(key: str, words: str) -> str:
         return "documents"
     if key in PARTS:
         return key
+    if key == "policy" or key.startswith("calendar "):
+        return "rules"
     return "metrics" if key.startswith("looking at ") else "runs"
 
 
