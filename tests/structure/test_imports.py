@@ -109,7 +109,7 @@ def bare(root: Path, *arguments: str, **environment: str) -> subprocess.Complete
     )
 
 
-@pytest.mark.parametrize("verb", ["pause", "takeover", "rollback", "status"])
+@pytest.mark.parametrize("verb", ["pause", "takeover", "rollback", "stopall", "status"])
 def test_the_stops_run_without_any_package(root: Path, tmp_path: Path, verb: str) -> None:
     done = bare(root, "-m", "hatchway.cli.main", verb, "--dir", str(tmp_path))
     assert done.returncode not in {0, 2}, done.stdout
