@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from hatchway.edge import protocol, tls
 from hatchway.edge.sockets import ListenError
@@ -58,7 +58,7 @@ def trusting(place: Path, name: str = "tls") -> ssl.SSLContext:
 
 def to(edge: Any, context: ssl.SSLContext, host: str = "127.0.0.1", **more: Any) -> connect:
     port = edge.listening.tcp[1]
-    return connect(f"wss://{host}:{port}/", ssl=context, proxy=None, **more)
+    return connect(f"wss://{host}:{port}/", ssl=context, proxy=None, close_timeout=1, **more)
 
 
 async def test_a_dashboard_comes_in_over_tls_with_a_token(
@@ -205,3 +205,33 @@ async def test_a_token_that_ends_or_is_taken_out_ends_what_its_dashboard_may_do(
         token.write_text(f"luis {'0' * 64} operator\n")
         assert "taken out" in (await dashboard.ask("5", "pause")).why
     assert [c.id for c, _ in edge.door.asked] == ["1"]
+
+
+async def test_a_stranger_is_cut_off_after_a_few_kilobytes_and_somebody_known_is_not(
+    open_tls: Any, place: Path, mirror: Any
+) -> None:
+    pings = b"\x89\x80\x00\x00\x00\x00" * 4_000  # 24 kB of the smallest frames
+
+    def dropped(edge: Any) -> float:
+        return dict(edge.health.samples()["hatchway_dropped_clients_total"]).get(("flood",), 0)
+
+    async with open_tls() as edge:
+        async with to(edge, trusting(place)) as stranger:
+            stranger.transport.write(pings)
+            with pytest.raises(ConnectionClosed):
+                async with asyncio.timeout(30):
+                    await stranger.recv()
+        async with asyncio.timeout(30):
+            while not dropped(edge):
+                await asyncio.sleep(0.02)
+        async with to(edge, trusting(place), additional_headers=BEARER) as socket:
+            dashboard = mirror(socket)
+            await dashboard.subscribe()
+            socket.transport.write(pings)
+            assert isinstance(await dashboard.ask("p", "pause"), protocol.Ack)
+        async with to(edge, trusting(place)) as late:
+            dashboard = mirror(late)
+            await dashboard.subscribe(token="s3cret")
+            late.transport.write(pings)
+            assert isinstance(await dashboard.ask("q", "pause"), protocol.Ack)
+        assert dropped(edge) == 1

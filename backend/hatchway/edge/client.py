@@ -21,6 +21,7 @@ from websockets.exceptions import ConnectionClosed
 
 import hatchway
 from hatchway.edge import protocol
+from hatchway.edge.connection import Connection
 from hatchway.edge.door import Guard
 from hatchway.edge.health import Health
 from hatchway.edge.hub import NEW, Hub, encode
@@ -169,6 +170,8 @@ class Client:
         if isinstance(who, str):
             raise Goodbye(POLICY_VIOLATION, who)
         self._stay_only_if_welcome(who)
+        if isinstance(self._socket, Connection):
+            self._socket.who = who  # no stranger any more
         self._who = msgspec.structs.replace(who, read_only=message.read_only)
         self._subscription = message
         self._wake.set()

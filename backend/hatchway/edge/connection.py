@@ -23,6 +23,12 @@ SAID_BURST = 256 * 1024
 SAID_RATE = 16 * 1024.0
 """Bytes a client may send at once, and in a second in the long run."""
 
+STRANGER_BURST = 16 * 1024
+"""Bytes that somebody who is not known yet may send at once: a request and a token.
+
+Over TLS what was sent is read in bulk, however small READ_MAX is, and anybody may connect.
+"""
+
 LINGER_S = 1.0
 """How long a client that was cut off has to read why, in seconds."""
 
@@ -39,6 +45,7 @@ class Connection(ServerConnection):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._said = Bucket(SAID_BURST, SAID_RATE)
+        self._said_by_stranger = Bucket(STRANGER_BURST, SAID_RATE)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio when the connection is there."""
@@ -48,7 +55,8 @@ class Connection(ServerConnection):
 
     def data_received(self, data: bytes) -> None:
         """Called by asyncio for each piece that was read."""
-        if self._said.take(self.loop.time(), len(data)):
+        said = self._said if self.who is not None else self._said_by_stranger
+        if said.take(self.loop.time(), len(data)):
             super().data_received(data)
         elif not self.flooded:
             self.flooded = True
