@@ -62,11 +62,14 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 CATALOGUE = Path(__file__).parent / "scenarios" / "catalogue.py"
+REHEARSED = "test_catalogue.py::test_each_shipped_rehearsal_is_stopped_by_the_guard_it_is_about["
 SCENARIO = re.compile(r"test_((?:[sf]\d+_)+)")
 
 
 def _scenarios(reports: list[Any]) -> list[tuple[str, str, str]]:
-    """How many scenarios of the catalogue all their tests of this run passed for; none if none ran."""
+    """How many scenarios passed all of their tests of this run, and how many rehearsals were stopped;
+    nothing if none ran.
+    """
     spec = importlib.util.spec_from_file_location("catalogue", CATALOGUE)
     assert spec is not None
     assert spec.loader is not None
@@ -83,4 +86,9 @@ def _scenarios(reports: list[Any]) -> list[tuple[str, str, str]]:
     if not any(ran.values()) or not any("tests/scenarios/" in r.nodeid for r in reports):
         return []
     total = len(catalogue.TITLES)
-    return [("scenarios passed", f"{sum(ran.values())} of {total}", str(total))]
+    lines = [("scenarios passed", f"{sum(ran.values())} of {total}", str(total))]
+    played = [r.passed for r in reports if REHEARSED in r.nodeid]
+    if played:
+        all_of_them = str(len(played))
+        lines.append(("rehearsals stopped", f"{sum(played)} of {all_of_them}", all_of_them))
+    return lines
