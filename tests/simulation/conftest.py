@@ -22,12 +22,12 @@ def _found() -> Iterator[None]:
 
 
 @pytest.fixture
-def simulation() -> Iterator[Any]:
-    """The schedules, over the wired modules."""
+def simulation(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The schedules, over the wired modules; wholly so for the crash points."""
     from simulated import schedules
     from simulated.world import wired
 
-    with wired():
+    with wired(whole="crash_points" in request.module.__name__):
         yield schedules
 
 

@@ -48,7 +48,6 @@ def test_the_canonical_run_has_boundaries_of_every_kind(simulation: Any) -> None
         "journal written",
         "request sent",
         "answer taken",
-        "target connect",
         "target sent",
         "target done",
         "disk write",

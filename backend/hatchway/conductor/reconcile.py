@@ -21,7 +21,7 @@ def of_target(state: State, standing: Standing, now: float) -> tuple[ev.Event, .
         return ()
     off = seen.canary != standing.desired
     events: list[ev.Event] = []
-    if standing.drift:
+    if standing.drift and not (off and _unfinished(state, standing)):
         what = "weight" if off else "state"
         wanted, found = (f"{standing.desired} %", f"{seen.canary} %") if off else ("as before", "")
         found = found or standing.drift[:LONGEST]
@@ -32,6 +32,15 @@ def of_target(state: State, standing: Standing, now: float) -> tuple[ev.Event, .
     if not standing.drift:
         events += _restored(state, service, "state", now)
     return tuple(events)
+
+
+def _unfinished(state: State, standing: Standing) -> bool:
+    """Whether it is a change of our own that the target took in part: it is tried again."""
+    run = state.active_run(standing.service)
+    newest = next(reversed(run.effects.values()), None) if run is not None else None
+    if newest is None or newest.weight != standing.desired:
+        return False
+    return newest.status in ("intended", "diverged")
 
 
 def of_version(

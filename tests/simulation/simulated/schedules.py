@@ -185,7 +185,7 @@ def slow(world: World) -> None:
 
 def twice(world: World) -> None:
     world.trace("requests come twice")
-    world.twice = 0.5
+    world.twice = 0.6
     _for_a_while(world, lambda: setattr(world, "twice", 0.0))
 
 
@@ -263,7 +263,7 @@ def _people(world: World, at_most: int) -> None:
     dice = world.dice
     for n in range(dice.randint(0, at_most)):
         op, by = dice.choice(OPS), dice.choice(("ana", "ben"))
-        when = world.clock.mono + dice.random() * 1.9
+        when = world.clock.mono + dice.random() * 1.6
         if op in ("yes", "no"):
             world.at(when, people.answer, world, op == "yes", by)
             continue
@@ -293,13 +293,14 @@ def play(
         if favour:
             world.at(world.clock.mono + dice.random() * 0.5, dice.choice(favour), world)
         for _ in range(dice.randint(0, 3)):
-            world.at(world.clock.mono + dice.random() * 1.6, dice.choice(FAULTS), world)
+            world.at(world.clock.mono + dice.random() * 1.4, dice.choice(FAULTS), world)
         if dice.random() < 0.6:
             kill = dice.choice(KILLS)
-            world.at_boundary[dice.randint(1, 120)] = lambda _: kill(world)
+            world.at_boundary[dice.randint(1, 90)] = lambda _: kill(world)
         _people(world, 3)
+        last = world.last_due()
         _judge(world, word)
-        world.run(2.0)
+        world.run(max(0.8, last + 0.3 - world.clock.mono))
         world.heal()
         settle(world)
     except Broken as error:
@@ -366,6 +367,8 @@ def at_rest(world: World) -> bool:
     keeper, state, percent = world.governor.keeper, world.governor.state, world.target.percent
     if percent == state.desired and not world.target.queue:
         return bool(state.confirmed == percent)
+    if state.desired is None:
+        return False
     left_alone = percent < state.desired or (world.deceived and state.mode != "agent")
     return left_alone and bool(keeper.status("shop")["drift"])
 

@@ -111,34 +111,36 @@ class Link:
         pass
 
     def connect(self, path: str) -> None:
-        self._world.boundary("target connect", self.process)
-        self._world.meanwhile(self.process, 0.02)
         if self._world.target.down:
             raise ConnectionRefusedError(111, "Connection refused")
 
     def sendall(self, line: bytes) -> None:
         """From here on it is on the wire. The caller may hold the driver's lock: nobody else runs."""
+        world = self._world
         self.line = line.decode().strip()
         if self.line.startswith("set "):
             self.order = self.process.driver_order
-            self._world.promises.on_the_wire(self)
-        if not self._world.loses("command"):
-            self._world.target.queue.append(self)
+            world.promises.on_the_wire(self)
+        if not world.loses("command"):
+            world.target.queue.append(self)
 
     def recv(self, size: int) -> bytes:
-        world = self._world
-        if self.answer is None:
-            changes = self.line.startswith("set ")
-            world.boundary("target sent", self.process)
-            world.meanwhile(self.process, 0.3 if changes else 0.01)
-            world.target.serve(world)
-            if self.answer is None:  # it hangs, or the command was lost
-                world.wait(self.process, 2.0, lambda: self.answer is not None)
-                if self.answer is None:
-                    raise TimeoutError
+        if self.answer is not None:
+            answer, self.answer = self.answer, b""
+            return answer
+        world, target = self._world, self._world.target
+        changes = self.line.startswith("set ")
+        world.boundary("target sent", self.process)
+        world.meanwhile(self.process, 0.3 if changes else 0.02)
+        target.serve(world)
+        if self.answer is None:  # it hangs, or the command was lost
+            world.wait(self.process, 2.0, lambda: self.answer is not None)
+            if self.answer is None:
+                raise TimeoutError
+        if changes:
             world.boundary("target done", self.process)
-            world.meanwhile(self.process, 0.1 if changes else 0.01)
-            if changes and world.loses("answer"):
+            world.meanwhile(self.process, 0.1)
+            if world.loses("answer"):
                 self.answer = None
                 world.wait(self.process, 2.0, lambda: False)
                 raise TimeoutError

@@ -16,6 +16,7 @@ from hatchway.core import events as ev
 from hatchway.core.state import State
 from hatchway.governor import driver, haproxy, keeper, ledger, service, store
 from hatchway.governor import requests as governor_requests
+from hatchway.governor.target import Inventory
 from hatchway.journal.chain import Verifier
 from hatchway.journal.memory import MemoryStore
 from hatchway.targets import governor as governor_target
@@ -29,6 +30,9 @@ from simulated.target import Sockets, Target
 TRUSTED = governor_requests.Peer(1, 0)
 STRANGER = governor_requests.Peer(2, 4_000_000)
 EPOCH_2026 = 1.77e9
+
+
+INVENTORY = Inventory(("server canary: 127.0.0.1:80, ready",), process=100)
 
 
 class Clock:
@@ -123,6 +127,10 @@ class World:
     ) -> None:
         """Do it `after` seconds and a little later: what is due at once comes in any order."""
         self.at(self.clock.mono + after + self.dice.random() * 0.004, do, *args, owner=owner)
+
+    def last_due(self) -> float:
+        """When the last is due of what has been planned."""
+        return max((when for when, *_ in self._heap), default=self.clock.mono)
 
     def step(self) -> bool:
         """One thing that happens. False: nothing will ever happen any more."""
@@ -331,20 +339,27 @@ class _Time:
         return World.now.clock.mono + World.now.clock.skew
 
 
+def _not_here(path: str, **_: object) -> None:
+    raise FileNotFoundError(path)
+
+
 def _boundary(what: str) -> None:
     World.now.boundary(what)
 
 
 @contextlib.contextmanager
-def wired() -> Iterator[None]:
-    """The real modules over the fakes of `World.now`, until the block is left."""
+def wired(*, whole: bool = False) -> Iterator[None]:
+    """The real modules over the fakes of `World.now`, until the block is left.
+
+    `whole`: also what a target is like besides its weights is read, which takes long.
+    """
     files = Files(lambda: World.now.disk, _boundary)
     threading: Any = Threading(lambda: World.now)
     sockets = Sockets(lambda: World.now)
     with contextlib.ExitStack() as stack:
 
         def put(module: Any, name: str, value: Any) -> None:
-            stack.enter_context(mock.patch.object(module, name, value, create=True))
+            stack.enter_context(mock.patch.object(module, name, value, create=name == "open"))
 
         for module in (driver, haproxy, keeper, ledger, service):
             put(module, "time", _Time)
@@ -355,12 +370,14 @@ def wired() -> Iterator[None]:
         put(governor_target, "_call_once", call_once)
         put(governor_target, "_exchange", exchange)
         # The same order of things with fewer idle rounds.
-        put(authority, "READ_EVERY_S", 0.5)
+        put(authority, "READ_EVERY_S", 0.6)
         put(conductor, "LOOK_EVERY_S", 1.0)
         put(conductor, "RETRY_S", 0.3)
-        put(haproxy.HAProxy, "observe_every_s", 0.7)
+        put(haproxy.HAProxy, "observe_every_s", 1.0)
         put(haproxy.HAProxy, "inventory_every_s", 60.0)  # and with every order
-        put(haproxy, "_name_of", lambda process: "")
+        if not whole:
+            put(haproxy.HAProxy, "inventory", lambda self: INVENTORY)
+        put(haproxy, "open", _not_here)  # /proc: the target's process is not on this machine
         put(weights, "PAUSE_S", 0.5)
         put(weights, "POLL_S", 0.3)
         put(agent, "BRAIN_LOOK_S", 1.0)
