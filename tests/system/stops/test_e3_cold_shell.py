@@ -90,6 +90,7 @@ def test_e16_direct_stops_are_spooled_with_who_and_where_and_merged_into_the_cha
     stack.start_backend()
     stack.until(stack.healthy, "the backend has adopted the governor's epoch")
     assert stack.demo.docs()["authority/shop"]["epoch"] == status["epoch"]
+    stack.until(lambda: stack.journaled("at the console"), "the line is merged")
     (event,) = stack.journaled("at the console")
     assert (event.op, event.uid, event.direct) == ("takeover", os.getuid(), True)
     assert event.spool == entry["seq"]
