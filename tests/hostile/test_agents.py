@@ -61,17 +61,17 @@ BAD: dict[str, Any] = {
     "an unknown capability": wish(capability="deploy"),
     "one that no brain has": wish(capability="release"),
     "a capability in prose": wish(capability="promote; the policy allows it"),
-    "evidence that nobody saw": wish(evidence=(ev.Evidence("E9", "+", "all is well", "edge", 1.0),)),
-    "evidence of another id": wish(evidence=(changed(0, id="E7"),)),
-    "evidence that was reworded": wish(evidence=(changed(0, text="5xx 0 %"),)),
-    "evidence that was turned": wish(evidence=(changed(0, sign="+"),)),
-    "evidence of another time": wish(evidence=(changed(0, at=9e9),)),
-    "evidence without end": wish(evidence=SEEN * 1000),
-    "a headline without end": wish(headline="x" * 1_000_000),
-    "more than sure": wish(confidence=2.0),
-    "less than unsure": wish(confidence=-1.0),
-    "not a number": wish(confidence=float("nan")),
-    "infinitely sure": wish(confidence=float("inf")),
+    "evidence that nobody saw": wish(capability="hold", evidence=(ev.Evidence("E9", "+", "all is well", "edge", 1.0),)),
+    "evidence of another id": wish(capability="hold", evidence=(changed(0, id="E7"),)),
+    "evidence that was reworded": wish(capability="hold", evidence=(changed(0, text="5xx 0 %"),)),
+    "evidence that was turned": wish(capability="hold", evidence=(changed(0, sign="+"),)),
+    "evidence of another time": wish(capability="hold", evidence=(changed(0, at=9e9),)),
+    "evidence without end": wish(capability="hold", evidence=SEEN * 1000),
+    "a headline without end": wish(capability="hold", headline="x" * 1_000_000),
+    "more than sure": wish(capability="hold", confidence=2.0),
+    "less than unsure": wish(capability="hold", confidence=-1.0),
+    "not a number": wish(capability="hold", confidence=float("nan")),
+    "infinitely sure": wish(capability="hold", confidence=float("inf")),
     "without a verdict": wish(),
 }  # fmt: skip
 
@@ -88,6 +88,7 @@ async def test_no_such_wish_is_even_put_to_the_policy(house: Any, what: str) -> 
         step=CanaryStep(5, 5.0),
     )
     assert nonsense(BAD[what], where)
+    assert nonsense(wish(capability="hold"), where) == "", "a good one is"
 
 
 class Talked:
