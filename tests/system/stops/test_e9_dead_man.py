@@ -74,7 +74,9 @@ def test_e9_a_stopped_backend_is_held_and_does_not_take_the_wheel_back(stack: An
         stack.backend.send_signal(signal.SIGCONT)
     stack.until(stack.healthy, "it learns what it missed")
     assert (stack.status()["mode"], stack.status()["epoch"]) == ("paused", epoch)
-    assert [e.op for e in stack.journaled(stack.status()["reason"])] == ["pause"]
+    reason = stack.status()["reason"]
+    stack.until(lambda: stack.journaled(reason), "its line is merged")
+    assert [e.op for e in stack.journaled(reason)] == ["pause"]
     stack.give_back()
 
 
