@@ -25,7 +25,7 @@ from hatchway.core.policy import (
 )
 
 SERVICE = "shop"
-LEASE_S = 4.0
+LEASE_S = 6.0  # a request that is lost costs two of them, and is no lapse yet
 
 
 def _step(weight: int, hold_back: int = 0) -> CanaryStep:
