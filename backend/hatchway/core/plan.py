@@ -243,7 +243,6 @@ class Installation(Struct, frozen=True):
     everyone: tuple[str, ...] = ("viewer",)  # roles of a Unix account that is not listed
     listen: str = ""  # "127.0.0.1:8643" to serve dashboards over TCP too
     token_file: str = ""
-    lease_s: float = 15.0
     notify: tuple[NotifierSpec, ...] = ()
     drill_every_s: float = 0.0  # how old the last drill of the stops may be; 0: off
     tls_cert: str = ""
