@@ -15,6 +15,7 @@ from hatchway.core import events as ev
 from hatchway.core.conditions import VOCABULARY, Predicate
 from hatchway.core.facts import Finding
 from hatchway.journal.port import Draft
+from hatchway.journal.sealing import seal
 from hatchway.journal.sqlite import SqliteJournal
 from hatchway.settings import shipped
 
@@ -160,6 +161,11 @@ def test_a_run_is_explained_by_what_was_seen_at_the_decision(config: Path, capsy
     assert "decided by prod.promote.when.control" in said
     assert "2 people have to say yes" in said
     assert "? control: agent: unknown" in said
+
+    old = config / "old"
+    seal(config / "journal.db", old, 1, clock=lambda: 2e9, by="ana")
+    assert main(["policy", "explain", "promote", "--run", "1", "--dir", str(config)]) == 0
+    assert capsys.readouterr().out == said, "also once its records are sealed"
 
 
 # --- test -----------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
+import shutil
 import signal
 import sqlite3
 from contextlib import closing
@@ -30,6 +31,7 @@ from hatchway.journal.sealing import seal
 from hatchway.journal.source import origin_of, rows_of
 from hatchway.journal.sqlite import SqliteJournal
 from hatchway.journal.sqlite_file import scan
+from hatchway.settings import shipped
 
 N = 60
 
@@ -221,6 +223,40 @@ def test_nothing_is_sealed_while_a_backend_runs(state, capsys):
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert run("seal", "--dir", state, "--before", 20, "--to", state / "old") == 2
     assert "stop it first" in capsys.readouterr().err
+
+
+def test_a_segment_of_another_journal_is_never_replaced(state, tmp_path_factory):
+    """One archive for two installations: the same numbers are the same name."""
+    other = tmp_path_factory.mktemp("other")
+    asyncio.run(fill(other, N + 1))
+    done = seal(other / "journal.db", state / "old", 40, clock=lambda: 2e9, by="ana")
+    before = lines(other)
+    with pytest.raises(JournalError, match="has other records"):
+        sealed(state, 40)
+    assert len(list(scan(state / "journal.db"))) == N
+    assert lines(other) == before
+    assert done.file.exists()
+
+
+async def test_what_is_said_of_drills_outlives_their_records(state, capsys):
+    from hatchway.cli.main import main
+    from hatchway.core.drills import NEEDED_FAULTS, STOPS, Cell, Evidence
+
+    cells = tuple(Cell(fault=f, stop=s, status="passed") for f in NEEDED_FAULTS for s in STOPS)
+    evidence = Evidence(
+        drill="one", environment="staging", service="shop", began=1.0, ended=9e8, by="ana",
+        cells=cells,
+    )  # fmt: skip
+    journal = await SqliteJournal.open(state / "journal.db")
+    ledger = Ledger(journal, lambda: None)
+    await ledger.replay()
+    event = ev.DrillRecorded(evidence=evidence, digest="d")
+    await ledger.record(lambda _: (event,), actor="ana")
+    await journal.close()
+    shutil.copytree(shipped(), state / "config")
+    await asyncio.to_thread(sealed, state, N + 1)
+    main(["drill", "--status", "--json", "--dir", str(state)])
+    assert [d["drill"] for d in json.loads(capsys.readouterr().out)["drills"]] == ["one"]
 
 
 STEPS = (

@@ -17,6 +17,7 @@ from hatchway.cli.drill_text import cell_line, status_lines, summary
 from hatchway.cli.emergency import login, visible
 from hatchway.cli.where import find
 from hatchway.core.drills import Cell, Evidence, why_not_passed
+from hatchway.journal.port import JournalError
 from hatchway.rehearse import drill_demo, drill_evidence
 from hatchway.rehearse.drill import FAULTS, Drill, Limits, begin
 from hatchway.rehearse.drill_faults import Faults, Guard
@@ -197,7 +198,10 @@ def _status(directory: Path, *, in_json: bool) -> int:
 
     settings: Settings = load_all(directory / "config")
     every_s = settings.installation.drill_every_s
-    lines, doc = status_lines(known_drills(directory), every_s, time.time())
+    try:
+        lines, doc = status_lines(known_drills(directory), every_s, time.time())
+    except JournalError as error:
+        raise Refused(str(error)) from None
     if in_json:
         print(json.dumps(doc))
     else:

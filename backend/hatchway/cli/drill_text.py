@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import to_builtins
 
 from hatchway.core import events as ev
@@ -21,7 +22,9 @@ from hatchway.core.drills import (
     why_not_passed,
     with_drill,
 )
+from hatchway.core.state import State
 from hatchway.journal.sqlite_file import scan
+from hatchway.journal.sqlite_sealed import base_in
 
 
 def cell_line(cell: Cell) -> str:
@@ -57,8 +60,10 @@ def summary(evidence: Evidence, path: Path, seq: int, unrecorded: str) -> list[s
 
 def known_drills(directory: Path) -> dict[str, Drill]:
     """The drills in an installation's journal; it need not be running. Raises JournalError."""
-    drills: dict[str, Drill] = {}
-    for record in scan(directory / "journal.db"):
+    journal = directory / "journal.db"
+    base = base_in(journal)  # of a drill in a sealed record it is all that is left here
+    drills = dict(msgspec.json.decode(base.state, type=State).drills) if base else {}
+    for record in scan(journal, base.seq if base else 0):
         if record.kind == "drill.recorded":
             event = ev.decode(record.kind, record.payload)
             if isinstance(event, ev.DrillRecorded):

@@ -22,8 +22,9 @@ from hatchway.cli.where import find
 from hatchway.core import events as ev
 from hatchway.core.facts import Finding
 from hatchway.core.policy import CAPABILITIES, Policy, PolicyAnswer, answer
+from hatchway.journal.chain import to_record
 from hatchway.journal.port import JournalError
-from hatchway.journal.sqlite_file import scan
+from hatchway.journal.source import rows_of
 from hatchway.runners.visible import visible
 from hatchway.settings.errors import ConfigError, Trouble, unknown
 from hatchway.settings.facts import facts_of
@@ -88,7 +89,7 @@ def _last(journal: Path, run: str, capability: str) -> tuple[ev.ProposalMade, fl
     """What the agent last said about it in a run, and when. Raises ConfigError."""
     found: tuple[ev.ProposalMade, float] | None = None
     try:
-        for record in scan(journal):
+        for record in (to_record(row) for rows in rows_of(journal) for row in rows):
             event = ev.decode(record.kind, record.payload)
             match event:
                 case ev.ProposalMade() if (event.run, event.capability) == (run, capability):

@@ -105,6 +105,7 @@ def seal(
         step("verify the file")
         end = _read_back(part, gathered)
         file = to / segment.name_of(gathered.first, last)
+        _refuse_to_replace(file, end)
         step("rename the file")
         part.replace(file)
         _sync(to)
@@ -183,6 +184,21 @@ def _read_back(part: Path, gathered: _Gathered) -> segment.End:
     ):
         raise JournalError(f"{part} is not what was written into it: {sound.found}")
     return end
+
+
+def _refuse_to_replace(file: Path, end: segment.End) -> None:
+    """What stands under the name already may be all that is left of another journal's records."""
+    if not file.exists():
+        return
+    try:
+        same = segment.end_of(file).hash == end.hash  # of a sealing of these that was interrupted
+    except Damaged:
+        same = False
+    if not same:
+        raise JournalError(
+            f"{file} is there and has other records: a directory is for one journal."
+            " Nothing was changed; name another with --to"
+        )
 
 
 def _prune(

@@ -99,6 +99,12 @@ def start_of(path: Path) -> Head:
     return found[-1].head if found else START
 
 
+def base_in(path: Path) -> Base | None:
+    """`base_of` for who only reads. Raises JournalError or Damaged."""
+    with closing(open_reader(path)) as conn:
+        return base_of(conn, path)
+
+
 def base_of(conn: sqlite3.Connection, path: Path) -> Base | None:
     """What the records in the database go on from; None when they are all. Raises Damaged."""
     try:

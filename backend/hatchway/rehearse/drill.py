@@ -99,6 +99,7 @@ class Drill:
 
     def _cell(self, fault: str, stop: Stop) -> Cell:
         site, name = self._site, f"{self.evidence.drill}, {stop} with {fault}"
+        site.with_the_agent()
         if self._share is not None:
             site.give_share(self._share, name, self.evidence.by)
         before, versions = site.status(), site.versions()
@@ -114,7 +115,7 @@ class Drill:
             return Cell(fault=fault, stop=stop, status="not_run", why=str(error))
         site.until(lambda: not site.unwell(), f"after {stop} with {fault} not all was well again")
         wrong += self._in_the_journal(seen.reason)
-        site.give_back(f"drill {name}: it was tried")
+        site.give_back(f"drill {name}: it was tried", seen.reason)
         return Cell(
             fault=fault,
             stop=stop,

@@ -108,10 +108,26 @@ class Site(NamedTuple):
             text=True,
         )
 
-    def give_back(self, reason: str) -> None:
-        """Give control back to the agent, through the backend. Raises CannotGoOn."""
-        if self.status()["mode"] == "agent":
+    def with_the_agent(self) -> None:
+        """Raises CannotGoOn when somebody has stopped it: a drill is no reason to go on."""
+        status = self.status()
+        if status["mode"] != "agent":
+            raise CannotGoOn(f"{self.service} is {_in_hand(status)}, and that was not this drill")
+
+    def give_back(self, reason: str, stopped: str) -> None:
+        """Give control back to the agent, through the backend. Raises CannotGoOn.
+
+        Only what the drill's own stop, with the reason `stopped`, took: who stops in the middle of
+        a drill means it.
+        """
+        status = self.status()
+        if status["mode"] == "agent":
             return
+        if status["reason"] != stopped:
+            raise CannotGoOn(
+                f"{self.service} is {_in_hand(status)}, who stopped it during the drill: it is"
+                " theirs to give back"
+            )
         process = self.type("resume", self.service, "--reason", reason)
         said, error = process.communicate(timeout=VERB_S)
         if process.returncode != 0:
@@ -155,6 +171,11 @@ class Site(NamedTuple):
             return _ask_deep(self.directory / name, request)
         except (Silent, OSError, ValueError) as error:
             raise CannotGoOn(str(error)) from None
+
+
+def _in_hand(status: Doc) -> str:
+    word = "paused" if status["mode"] == "paused" else "taken over"
+    return f"{word} by {status['holder']} ({status['reason'] or 'no reason was given'})"
 
 
 def _ask_deep(path: Path, request: Doc) -> Doc:
