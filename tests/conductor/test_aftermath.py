@@ -358,3 +358,23 @@ async def test_f35_after_100_percent_the_limits_still_speak_and_people_are_calle
     assert house.governor.weight["shop"] == 100, "nothing is rolled back on that by the agent"
     world.errors = 1.0
     await house.until(lambda: "shop after its release" not in house.live.trouble, "it is over")
+
+
+async def test_f24_a_third_version_is_over_with_its_run_and_does_not_bar_the_next(
+    world: World,
+) -> None:
+    house = world.house
+    await house.to_canary()
+    world.versions["c"] = "1.6.0"
+    await house.until(lambda: house.run.hold and house.run.hold.cause == "version", "it is held")
+    await house.ask("rollback")
+    assert await house.ended() == "rolled_back"
+    await house.ask("release")
+    run = house.run
+    lifted = ev.QuarantineLifted(service="shop", commit=run.commit, by="ana", reason="redeployed")
+    await house.ledger.record(lambda _: (lifted,), actor="ana")
+    world.versions["c"] = "1.5.0"
+    await house.release()
+    assert house.run.id != run.id
+    await house.accept()
+    await house.until(lambda: house.run.step == 0, "the first share of the next run")

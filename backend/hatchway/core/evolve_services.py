@@ -65,6 +65,14 @@ def _drift(state: State, service: str, drift: dict[str, Drift]) -> State:
     return _replace(state, drift={**state.drift, service: drift})
 
 
+def _without_third_version(state: State, run: Run) -> State:
+    """What a canary ran that it should not is over with its run: the next one brings another."""
+    known = state.drift.get(run.service, {})
+    if "version" not in known:
+        return state
+    return _drift(state, run.service, {w: d for w, d in known.items() if w != "version"})
+
+
 def opened(state: State, service: str, breaker: Breaker) -> State:
     """The breaker is open; what made it worse counts more than what did not help."""
     known = state.breakers.get(service)
@@ -95,8 +103,11 @@ def after_run_event(state: State, run: Run, event: ev.Event, at: float) -> State
             )
             why = f"the agent has rolled back once, in run {run.id}: {event.reason}"
             return opened(state, run.service, Breaker("rollback", why, at, run.id))
-        case ev.RunEnded() if event.outcome == "rolled_back":
-            return into_quarantine(state, run, _who(run), event.why, at)
+        case ev.RunEnded():
+            state = _without_third_version(state, run)
+            if event.outcome == "rolled_back":
+                return into_quarantine(state, run, _who(run), event.why, at)
+            return state
         case _:
             return state
 
