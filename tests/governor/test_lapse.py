@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hatchway.governor.authority import Authority, Lapse, decide
+from hatchway.governor.authority import Authority, Lapse, Stop, decide
 from hatchway.governor.keeper import GAP_S
 from hatchway.governor.value import replace
 
@@ -138,3 +138,14 @@ def test_a_lapse_is_longer_than_the_lease(cold: Any) -> None:
     process = cold.launch()
     assert process.wait(30) == 2
     assert "first the agent is paused" in (cold.directory / "log").read_text()
+
+
+@pytest.mark.parametrize("id", ["dead-man-shop-1", "dead-man-shop-3"])
+def test_e9_an_id_that_somebody_used_before_does_not_keep_it_from_holding(id: str) -> None:
+    state = Authority("shop", desired=25, confirmed=25, leased=True)
+    for op, by in (("pause", id), ("release", "r1")):
+        state, _, _ = decide(state, Stop(op, by, by="gus", reason="x"), 1.0, 1)
+    assert (state.mode, state.epoch) == ("agent", 3)
+    state, _, effects = decide(state, Lapse(20.0), 2.0, 3)
+    assert (state.mode, state.holder) == ("paused", "dead-man")
+    assert effects

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import threading
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from hatchway.governor import requests
 from hatchway.governor.authority import Stop
 from hatchway.governor.requests import BadRequest, Entries, Peer, Status, read
 
@@ -26,11 +30,36 @@ def test_another_account_stops_in_its_own_name() -> None:
     assert request == Stop(op="pause", id="1", by="uid 54321", uid=54321, claimed="ana")
 
 
-@pytest.mark.parametrize("op", ["arm", "apply", "release"])
+@pytest.mark.parametrize("op", ["lease", "arm", "apply", "release", "readmit"])
 def test_another_account_may_not_add_risk(op: str) -> None:
     with pytest.raises(BadRequest) as caught:
         read({"op": op, "reason": "x", "capsule": {"rollback": {"canary": 0}}}, GUEST, ONE)
     assert caught.value.answer["code"] == "not_allowed"
+
+
+def test_a_stop_does_not_wait_for_an_account_database_that_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    free = threading.Event()
+
+    def hangs(uid: int) -> Any:
+        free.wait(30)
+        return SimpleNamespace(pw_name="gus")
+
+    monkeypatch.setattr("pwd.getpwuid", hangs)
+    monkeypatch.setattr(requests, "_logins", {})
+    monkeypatch.setattr(requests, "_asked", {})
+    asked: list[tuple[str, str]] = []
+    began = time.monotonic()
+    for _ in range(20):
+        request = read({"op": "pause", "by": "ana", "id": "1"}, GUEST, ONE)[1]
+        assert isinstance(request, Stop)
+        asked.append((request.by, request.claimed))
+    assert time.monotonic() - began < 5, "it is waited for once, and not for long"
+    assert set(asked) == {("uid 54321", "ana")}
+    free.set()
+    requests._asked[GUEST.uid].join(30)
+    assert GUEST.login == "gus", "it is known when the database answers"
 
 
 @pytest.mark.parametrize("op", ["pause", "takeover", "rollback"])

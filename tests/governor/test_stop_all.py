@@ -161,3 +161,31 @@ def test_a_full_disk_does_not_refuse_it(two: Any) -> None:
     assert (answer["ok"], answer["durable"]) == (True, False)
     assert status(two, "web")["mode"] == "paused"
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_service_that_is_not_configured_while_it_comes_is_stopped_when_it_is_back(
+    two: Any, wait_for: Any
+) -> None:
+    path = two.directory / "governor.json"
+    both = path.read_text()
+    doc = json.loads(both)
+    del doc["services"]["shop"]
+    two.kill()
+    path.write_text(json.dumps(doc))
+    two.start()
+    answer = stop_all(two)
+    assert (answer["ok"], answer["services"]) == (True, ["web"])
+    two.kill()
+    path.write_text(both)
+    two.start()
+    wait_for(lambda: status(two, "shop")["observed"])
+    assert (status(two, "shop")["mode"], status(two, "shop")["holder"]) == ("paused", "ana")
+    assert apply(two, "shop", 10)["code"] == "agents_stopped"
+    two.kill()
+    path.write_text(json.dumps(doc))
+    two.start()
+    assert two.ask(op="readmit", by="ben", reason="new brain")["ok"]
+    two.kill()
+    path.write_text(both)
+    two.start()
+    assert apply(two, "shop", 10)["code"] == "held", "paused, and no longer barred"

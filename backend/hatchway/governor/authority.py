@@ -207,6 +207,11 @@ def _stop(state: Authority, stop: Stop, now: float, seq: int) -> Decision:
         if not stop.reason.strip():
             why = "Control was not given back: a reason is needed, it goes into the audit log."
             return state, refuse("reason_needed", why, "Say why it is safe, with --reason."), ()
+    return _carried_out(state, stop, now, seq)
+
+
+def _carried_out(state: Authority, stop: Stop, now: float, seq: int) -> Decision:
+    """A change of authority, whether or not its id was used before."""
     new = replace(_after(state, stop, now), spool=seq)
     said = _said(state, new, stop)
     desired = {} if new.desired is None else {"canary": new.desired}
@@ -304,15 +309,16 @@ def _nothing_to_release(state: Authority) -> Doc:
 def _lapse(state: Authority, lapse: Lapse, now: float, seq: int) -> Decision:
     if not state.leased:
         return state, {"ok": True}, ()
+    # Its id can be foreseen: had somebody used it before, a replay would hold nothing.
     silent = f"the backend has been silent for {lapse.after_s:.0f} s"
     if state.mode == "agent":
         id = f"{DEAD_MAN}-{state.service}-{state.epoch}"
-        return _stop(state, Stop("pause", id, by=DEAD_MAN, reason=silent), now, seq)
+        return _carried_out(state, Stop("pause", id, by=DEAD_MAN, reason=silent), now, seq)
     # Where a person holds the share or drives, silence of the backend moves nothing.
     partial = state.desired is not None and 0 < state.desired < 100
     if lapse.goes_back and partial and (state.mode, state.holder) == ("paused", DEAD_MAN):
         id = f"{DEAD_MAN}-back-{state.service}-{state.epoch}"
-        return _stop(state, Stop("rollback", id, by=DEAD_MAN, reason=silent), now, seq)
+        return _carried_out(state, Stop("rollback", id, by=DEAD_MAN, reason=silent), now, seq)
     return state, {"ok": True}, ()
 
 

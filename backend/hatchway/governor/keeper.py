@@ -130,23 +130,29 @@ class Keeper:
                     self._fence_out(name, answer)
 
     def _for_all(self, stop: au.Stop) -> Doc:
-        """STOP ALL, or letting the agents in again: one durable change of every service."""
+        """STOP ALL, or letting the agents in again: one durable change of every service.
+
+        Also of those that the configuration does not name at the moment: they may come back.
+        """
         now, seq = time.time(), self._ledger.next_seq
         states: list[au.Authority] = []
         lines: list[Doc] = []
         answers: list[Doc] = []
-        for name in self._services:
+        away = [name for name in self._ledger.states if name not in self._services]
+        for name in (*self._services, *away):
             new, answer, effects = au.decide(self._ledger.states[name], stop, now, seq + len(lines))
             lines += [e.entry for e in effects if isinstance(e, au.Spool)]
             if any(isinstance(e, au.Save) for e in effects):
                 states.append(new)
-            answers.append(answer)
+            if name in self._services or answer["ok"]:
+                answers.append(answer)
         done = [answer for answer in answers if answer["ok"]]
         if not done:
             return answers[0]
         trouble = self._ledger.commit_all(tuple(states), lines) if states else ""
         for state in states:
-            self._fence_out(state.service, done[0])
+            if state.service in self._services:
+                self._fence_out(state.service, done[0])
         said = " ".join(answer["said"] for answer in done)
         if trouble:
             said = f"{said} Not durable: {trouble}."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import threading
 
 from hatchway.governor.authority import Apply, Arm, Lease, Stop, refuse
 from hatchway.governor.value import Value
@@ -40,11 +41,32 @@ class Peer(Value):
 
     @property
     def login(self) -> str:
-        """The account's name."""
+        """The account's name; its number where the account database does not answer in time."""
+        return _logins.get(self.uid) or _looked_up(self.uid) or f"uid {self.uid}"
+
+
+LOOKUP_S = 0.2
+"""The account database may be on a network that is down, and nobody's stop waits for it longer."""
+
+_logins: dict[int, str] = {}
+_asked: dict[int, threading.Thread] = {}
+
+
+def _looked_up(uid: int) -> str:
+    """The name of an account, empty while it is not known. Who is asked about is waited for once."""
+
+    def look() -> None:
         try:
-            return pwd.getpwuid(self.uid).pw_name
-        except KeyError:
-            return f"uid {self.uid}"
+            _logins[uid] = pwd.getpwuid(uid).pw_name
+        except (KeyError, OSError):
+            _asked.pop(uid, None)  # it may be made later
+
+    if uid not in _asked:
+        _asked[uid] = threading.Thread(target=look, name=f"account {uid}", daemon=True)
+        thread = _asked[uid]
+        thread.start()
+        thread.join(LOOKUP_S)
+    return _logins.get(uid, "")
 
 
 class Status(Value):
@@ -76,23 +98,28 @@ def read(doc: Any, peer: Peer, services: tuple[str, ...]) -> tuple[str, Asked]:
     if op == "spool":
         name = _service(doc, services) if doc.get("service") else ""
         return name, Entries(_integer(doc, "after", 0, 1 << 62))
-    if op in ("status", "lease"):
-        name = _service(doc, services) if doc.get("service") or len(services) == 1 else ""
-        return name, Status() if op == "status" else Lease()
+    if op == "status":
+        return _one_or_all(doc, services), Status()
     if op in STOPS:
         return "" if op in OF_ALL else _service(doc, services), _stop(doc, peer)
-    if op not in ("arm", "apply", "release", "readmit"):
+    if op not in ("lease", "arm", "apply", "release", "readmit"):
         known = "status, lease, arm, apply, pause, takeover, rollback, stop_all, release, readmit, spool"
         raise BadRequest(f"There is no op {_short(op)}.", f"Known: {known}.")
     if not peer.trusted:
         why = f"{peer.login} may stop, but not {op}."
         raise BadRequest(why, "Ask the backend; rights are checked there.", "not_allowed")
+    if op == "lease":  # whoever renews it says that the backend lives
+        return _one_or_all(doc, services), Lease()
     if op == "readmit":
         return "", _stop(doc, peer)
     name = _service(doc, services)
     if op == "release":
         return name, _stop(doc, peer)
     return name, _arm(doc) if op == "arm" else _apply(doc)
+
+
+def _one_or_all(doc: Doc, services: tuple[str, ...]) -> str:
+    return _service(doc, services) if doc.get("service") or len(services) == 1 else ""
 
 
 def _service(doc: Doc, services: tuple[str, ...]) -> str:
