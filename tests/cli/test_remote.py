@@ -162,6 +162,7 @@ async def test_a_yes_is_signed_with_a_key_or_by_ssh_agent(
     key = far.place / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     (far.place / "signers").write_text(f"ana {(far.place / 'key.pub').read_text()}")
+    (far.place / "signers").chmod(0o644)  # whatever the umask here
     words = ["accept", "i-1", "--max-weight", "25"]
     agent = None
     try:

@@ -35,6 +35,7 @@ def keys(tmp_path: Path) -> Path:
             who = "ana@example.org" if name == "ana" else name
             lines.append(f'{who} namespaces="hatchway-approval" {public}')
     (tmp_path / "signers").write_text("".join(lines))
+    (tmp_path / "signers").chmod(0o644)  # whatever the umask here
     return tmp_path
 
 
@@ -150,6 +151,19 @@ async def test_a_signature_by_nobody_who_is_allowed_does_not_count(
     answer = await shell.ask("accept", item.id, signed=text, signature=signature)
     assert answer.code == "not_signed"
     assert not shell.house.of(ev.ItemClosed)
+
+
+@pytest.mark.parametrize("mode", [0o622, 0o620, 0o602])
+async def test_allowed_signers_that_others_can_write_vouch_for_nobody(
+    asked: Any, keys: Path, mode: int
+) -> None:
+    shell, item = asked
+    (keys / "signers").chmod(mode)
+    said = await shell.yes(item.id)
+    assert said.code == "not_signed"
+    assert "chmod go-w" in said.todo
+    (keys / "signers").chmod(0o644)
+    assert isinstance(await shell.yes(item.id), Ack)
 
 
 async def test_a_key_says_yes_with_the_rights_of_its_person_only(asked: Any, keys: Path) -> None:

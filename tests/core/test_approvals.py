@@ -491,3 +491,34 @@ def test_an_older_journals_question_is_answered_as_it_was_asked(world: Any) -> N
     )
     assert code(yes(world)) == ""
     assert nx.next_actions(world.state, world.run, world.now)
+
+
+def test_s34_a_yes_that_became_void_overrides_no_freeze(world: Any) -> None:
+    def weekend(stands: str) -> None:
+        world.record(
+            ev.FreezeChanged(
+                environment="prod",
+                stands=stands,  # type: ignore[arg-type]
+                freeze="weekend",
+                why="freeze weekend is in force",
+                people=2,
+            )
+        )
+
+    started(world)
+    weekend("closed")
+    shipped(world)
+    world.settle()
+    assert newest(world).binding["freeze"] == "weekend"
+    yes(world, "ana")
+    world.settle()
+    yes(world, "ben")
+    weekend("open")
+    terms(world, policy="policy-2", policy_says=POLICY_2)
+    world.settle()
+    assert "freeze" not in newest(world).binding
+    assert all(i.void for i in world.run.items.values() if i.status == "accepted")
+    yes(world, "cleo")
+    weekend("closed")
+    world.settle()
+    assert world.weight == 0

@@ -6,6 +6,7 @@ question has an answer at every moment, also while nobody is there to read a cal
 
 from __future__ import annotations
 
+from hatchway.core.people import fold
 from hatchway.core.state import Authority, Frozen, Run
 
 
@@ -26,13 +27,17 @@ def passed(frozen: Frozen, now: float) -> bool:
 
 
 def overridden(run: Run, step: int, frozen: Frozen, authority: Authority) -> bool:
-    """Whether enough people said yes to `step` while this very freeze was before their eyes."""
+    """Whether enough people said yes to `step` while this very freeze was before their eyes.
+
+    A yes that has become void counts here no more than anywhere else.
+    """
     if frozen.people == 0:
         return False
     yes = {
-        item.by
+        item.person or fold(item.by)
         for item in run.items.values()
-        if item.status == "accepted" and item.binding.get("freeze") == frozen.freeze
+        if item.status == "accepted" and not item.void
+        if item.binding.get("freeze") == frozen.freeze
         if (item.type == "approval" if step == 0 else _promotes(item.capability))
         if step == 0 or (item.step == run.step and item.epoch == authority.epoch)
     }

@@ -20,6 +20,7 @@ from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.terms import Terms, policy_says
 from hatchway.core import commands as cmd
 from hatchway.core import events as ev
+from hatchway.core import residue
 from hatchway.core.decide import Accepted, Refused, decide
 from hatchway.core.plan import Installation, PipelinePlan, ServiceSpec
 from hatchway.core.policy import Policy, mode_in_force
@@ -88,6 +89,10 @@ class Desk:
             return known
         if command.kind not in STOPS and command.id in self._ledger.state.answers:
             return _reused(command.id)
+        if command.kind in ABOUT_ITEMS:
+            service_of = self._service_of(command.item)
+            if service_of and not who.covers(service_of):
+                return _out_of_scope(command.id, who, service_of)
         if command.kind == "challenge":
             text = await self._yes.challenge(command)
             if isinstance(text, Refused):
@@ -252,10 +257,6 @@ class Desk:
     # --- decisions --------------------------------------------------------------------------------
 
     async def _close_item(self, command: Command, who: Identity) -> Answer:
-        runs = self._ledger.state.runs.values()
-        service = next((r.service for r in runs if command.item in r.items), "")
-        if service and not who.covers(service):
-            return _out_of_scope(command.id, who, service)
         asked: cmd.Accept | cmd.Reject
         what = f"{command.kind} {command.item}"
         if command.kind == "accept":
@@ -377,6 +378,13 @@ class Desk:
         if not name and len(names) == 1:
             return names[0]
         return name if name in names else None
+
+    def _service_of(self, item: str) -> str:
+        """Whose question, residue or run this names; empty when it names none."""
+        for run in self._ledger.state.runs.values():
+            if item in run.items or item in (run.id, residue.item_of(run)):
+                return run.service
+        return ""
 
     def _spec(self, service: str) -> ServiceSpec:
         return next(s for s in self._installation.services if s.name == service)

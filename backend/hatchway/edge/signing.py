@@ -77,6 +77,12 @@ class Signing:
         goes = (f"at most: {max_weight} %", f"not before: {not_before:.0f}")
         if f"binding: {digest(item)}" not in text or not all(f"{line}\n" in text for line in goes):
             raise NotSigned("What was signed is not what is answered.")
+        if _by_others(self._allowed):
+            raise NotSigned(
+                f"Others than its owner can write {self._allowed.name}, so it says nothing about "
+                "who may sign.",
+                f"chmod go-w {self._allowed}",
+            )
         try:
             signer = await asyncio.to_thread(
                 who_signed, text.encode(), armored, self._allowed, APPROVAL
@@ -84,3 +90,11 @@ class Signing:
         except SignatureError as error:
             raise NotSigned(f"The signature does not count: {error}.") from error
         return Signature(text, armored, signer.principal, signer.fingerprint)
+
+
+def _by_others(path: Path) -> bool:
+    """Whether a file can be written by others: a key that they add would be anybody's they say."""
+    try:
+        return bool(path.stat().st_mode & 0o022)
+    except OSError:
+        return False  # OpenSSH says what is the matter with it
