@@ -207,7 +207,7 @@ def test_f24_a_third_version_in_the_middle_gets_no_credit_for_the_second(
     third = sc.Instances({"canary-1": "1.6.0"}, "canary")
     own = sc.Instances({"canary-1": "1.5.0"}, "canary")
     stable = {"web-1": "1.4.0"}
-    never = scene(120, (60, third), over=weakest, instances=stable, every=2.0)
+    never = scene(250, (60, third), over=weakest, instances=stable, every=2.0)
     assert never.run.hold.cause == "version"
     assert never.of(ev.TargetChanged)[0].found == "1.6.0"
     assert never.raised() == []
@@ -220,7 +220,7 @@ def test_f24_a_third_version_in_the_middle_gets_no_credit_for_the_second(
 
 def test_f26_a_stable_version_that_is_unwell_is_not_gone_back_to(scene: Any, weakest: Any) -> None:
     played = scene(
-        90, (20, sc.Metrics("stable", errors=20.0)), (20, sc.Metrics("canary", errors=8.0)),
+        250, (20, sc.Metrics("stable", errors=20.0)), (20, sc.Metrics("canary", errors=8.0)),
         over=weakest,
     )  # fmt: skip
     assert played.rolled_back_by("agent") == 0

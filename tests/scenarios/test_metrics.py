@@ -26,7 +26,8 @@ def test_s14_zero_2020_no_number_that_is_missing_or_absurd_moves_anything(rehear
 def test_s14_each_way_to_lie_is_no_data_whatever_the_policy(
     scene: Any, weakest: Any, arm: Any, how: Any
 ) -> None:
-    played = scene(75, (20, sc.Feed(arm, how)), over=weakest, every=2.0)
+    # Undisturbed it would be promoted at 237 s.
+    played = scene(250, (20, sc.Feed(arm, how)), over=weakest, every=2.0)
     assert played.when(ev.VerdictChanged, word="NO_DATA"), played.said
     assert played.raised() == []
     assert played.rolled_back_by("agent") == 0
@@ -107,7 +108,7 @@ def test_s19_the_agent_can_declare_nothing(scene: Any) -> None:
 
 
 def test_s20_what_stable_has_too_is_not_ours(scene: Any, weakest: Any) -> None:
-    played = scene(90, (20, sc.Metrics("both", errors=15.0)), over=weakest)
+    played = scene(250, (20, sc.Metrics("both", errors=15.0)), over=weakest)
     assert "not ours" in played.said
     assert played.rolled_back_by("agent") == 0
     assert played.raised() == []

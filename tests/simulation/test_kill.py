@@ -128,6 +128,14 @@ class Rig:
         self.wire = Wire(d / "wire.sock", d / "splitter.sock")
         self.wire.start()
         self.running: dict[str, subprocess.Popen[bytes]] = {}
+        try:
+            self._begin()
+        except BaseException:
+            self.close()  # else what has started is left running
+            raise
+
+    def _begin(self) -> None:
+        d = self.d
         ports = [str(free_port()) for _ in range(4)]
         words = zip(("--port", "--metrics", "--stable", "--canary"), ports, strict=True)
         options = [word for pair in words for word in pair]
