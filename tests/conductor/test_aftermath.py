@@ -200,8 +200,12 @@ async def test_s09_a_person_accepts_what_is_left_with_a_reason_and_nobody_withou
     assert "--reason" in bare.todo
     no = await world.house.ask("reject", item="run-1.residue")
     assert no.code == "not_a_question"
-    said = await world.house.ask("accept", item="run-1.residue", reason="they drain by midnight")
+    words = {"id": "yes", "reason": "they drain by midnight"}
+    said = await world.house.ask("accept", item="run-1.residue", **words)
     assert said.seq > 0
+    assert (await world.house.ask("accept", item="run-1.residue", **words)).seq == said.seq
+    other = await world.house.ask("accept", item="run-1.proposal-9", **words)
+    assert other.code == "id_reused", "a yes to one thing is no answer about another"
     (accepted,) = world.house.of(ev.ResidueAccepted)
     assert "two replicas are left" in accepted.left
     assert accepted.reason == "they drain by midnight"

@@ -12,7 +12,7 @@ from hatchway.core import events as ev
 from hatchway.core import residue
 from hatchway.core.plan import CommandStage, JobPlan
 from hatchway.core.policy import DataAgeBelow, Rule
-from hatchway.edge.door import Guard, StartRequest
+from hatchway.edge.door import DrillReport, Guard, StartRequest
 from hatchway.edge.health import Health
 from hatchway.edge.identity import Identity
 from hatchway.edge.protocol import Ack, Command
@@ -227,6 +227,8 @@ async def test_a_token_for_one_service_moves_no_other(houses: Any) -> None:
         assert "good for shop, not for till" in answer.why
     start = StartRequest(id="s", service="till")
     assert (await house.desk.start(start, mine)).code == "not_allowed"
+    report = DrillReport(id="d", evidence="{}")
+    assert (await house.desk.drill(report, mine)).code == "not_allowed", "it is of all services"
     pause = Command(id="p", kind="pause", service="shop")
     assert isinstance(await house.desk.command(pause, mine), Ack)
 

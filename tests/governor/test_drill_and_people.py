@@ -6,7 +6,26 @@ from typing import Any
 
 import pytest
 
+from hatchway.rehearse.drill import begin
 from hatchway.rehearse.drill_site import CannotGoOn, Site
+
+
+class Well(Site):
+    """Of one mind, with a breaker that somebody has yet to look at."""
+
+    def docs(self) -> dict[str, Any]:
+        you = {"can": ["pause", "takeover", "rollback", "release"]}
+        return {"you": you, "standing/shop": {"breaker": "it made it worse"}}
+
+    def unwell(self) -> str:
+        return ""
+
+
+def test_a_drill_closes_no_breaker(governor: Any) -> None:
+    governor.at(5)
+    with pytest.raises(CannotGoOn, match="open: it made it worse"):
+        begin(Well(governor.directory, "shop"), "staging", "one", "ana", scratch=False)
+
 
 MINE = "drill 1, pause with healthy"
 

@@ -442,6 +442,8 @@ def _about(event: ev.Event | ev.Unknown) -> str:
             return f"{event.service} {event.commit}"
         case ev.ItemClosed():
             return event.item
+        case ev.ResidueAccepted():
+            return f"run-{event.run}.residue"
         case ev.RunReviewed():
             return event.run
         case _:

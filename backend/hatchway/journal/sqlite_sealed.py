@@ -127,7 +127,7 @@ def base_of(conn: sqlite3.Connection, path: Path) -> Base | None:
         raise Damaged(
             f"what {path} keeps in place of records 1 to {last.last} is not what record"
             f" {said[0]} says of it ({why or 'the state'}): it was changed. Put a backup in its"
-            " place, or make the state anew from the segments.",
+            " place; the segments have every record.",
             said[0],
         )
     return Base(

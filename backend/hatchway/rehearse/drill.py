@@ -233,6 +233,10 @@ def begin(site: Site, environment: str, installation: str, by: str, *, scratch: 
     if status["mode"] != "agent":
         who = f"{status['mode']} by {status['holder']}"
         raise CannotGoOn(f"{site.service} is {who}: give it back first, a drill is no reason to.")
+    breaker = docs.get(f"standing/{site.service}", {}).get("breaker")
+    if breaker:
+        todo = f"Look at it first: hatchway breaker close {site.service} --reason WHY"
+        raise CannotGoOn(f"Giving back closes the breaker, and it is open: {breaker}. {todo}.")
     can = set(docs["you"].get("can") or ())
     missing = [right for right in (*STOPS, "release") if right not in can]
     if missing:
