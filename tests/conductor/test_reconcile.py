@@ -72,12 +72,14 @@ async def test_without_a_run_it_is_journaled_and_alarms_all_the_same(house: Any)
     assert doc.changed
 
 
-def standing(drift: str = "", canary: int = 5, trouble: str = "", seen: bool = True) -> Standing:
+def standing(
+    drift: str = "", canary: int = 5, trouble: str = "", seen: bool = True, own: bool = False
+) -> Standing:
     observed = Observed(canary=canary, stable=100 - canary, inflight=0, total=0, at=1.0)
     return Standing(
         service="shop", epoch=1, mode="agent", holder="", spool=0, desired=5,
         observed=observed if seen else None, trouble=trouble, drift=drift, agent_writes=0,
-        person_writes=0, drift_since=7.0 if drift else 0.0,
+        person_writes=0, drift_since=7.0 if drift else 0.0, drift_own=own,
     )  # fmt: skip
 
 
@@ -90,6 +92,12 @@ def test_a_target_that_cannot_be_read_is_not_as_it_should_be_again() -> None:
     assert of_target(state, standing(trouble="it hangs"), 10.0) == ()
     (restored,) = of_target(state, standing(), 19.0)
     assert restored == ev.TargetRestored(service="shop", what="weight", seconds=12.0)
+
+
+def test_a_way_back_that_a_slow_target_has_not_taken_yet_is_nobodys_change_by_hand() -> None:
+    """Also where no run is under way: what was promoted is taken back."""
+    assert of_target(State(), standing("5 % is wanted, it has 50 %", 50, own=True), 9.0) == ()
+    assert of_target(State(), standing("5 % is wanted, it has 50 %", 50), 9.0)
 
 
 def test_a_second_change_by_hand_is_another_line_since_the_first() -> None:

@@ -13,6 +13,23 @@ import pytest
 STOPS = ["pause", "takeover", "rollback"]
 
 
+def test_drift_says_whether_it_is_a_change_of_its_own_that_is_not_there_yet(
+    governor: Any, wait_for: Any
+) -> None:
+    governor.at(25)
+    wait_for(lambda: governor.status()["observed"]["canary"] == 25)
+    governor.splitter.weights["canary"] = 40
+    status = wait_for(lambda: (s := governor.status())["drift"] and s)
+    assert not status["drift_own"], "25 % was seen: somebody moved it since"
+    governor.splitter.weights["canary"] = 25
+    wait_for(lambda: not governor.status()["drift"])
+    governor.splitter.deaf_to = {"canary"}
+    governor.stop("rollback")
+    status = wait_for(lambda: (s := governor.status())["drift"] and s)
+    assert "keeps trying" in status["drift"]
+    assert status["drift_own"], "nobody else changed it"
+
+
 @pytest.mark.parametrize("op", ["pause", "takeover"])
 def test_a_stop_touches_no_weight(governor: Any, op: str) -> None:
     governor.at(5)

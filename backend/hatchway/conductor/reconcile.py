@@ -35,7 +35,9 @@ def of_target(state: State, standing: Standing, now: float) -> tuple[ev.Event, .
 
 
 def _unfinished(state: State, standing: Standing) -> bool:
-    """Whether it is a change of our own that the target took in part: it is tried again."""
+    """Whether it is a change of our own that the target took in part, or not yet: it is tried again."""
+    if standing.drift_own:
+        return True
     run = state.active_run(standing.service)
     newest = next(reversed(run.effects.values()), None) if run is not None else None
     if newest is None or newest.weight != standing.desired:

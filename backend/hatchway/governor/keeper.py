@@ -318,6 +318,7 @@ class Keeper:
             "target_trouble": service.trouble,
             "drift": service.drift,
             "drift_since": service.drift_since,
+            "drift_own": bool(service.drift) and au.unresolved(state),
             "residue": service.residue(state),
             "residue_at": service.inventory_at,
             "unfit": list(service.inventory.unfit) if service.inventory else [],

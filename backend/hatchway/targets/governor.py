@@ -150,6 +150,7 @@ def _standing(status: Any) -> Standing:
             agent_writes=int(status.get("agent_writes", 0)),
             person_writes=int(status.get("person_writes", 0)),
             drift_since=float(status.get("drift_since") or 0.0),
+            drift_own=status.get("drift_own") is True,
             residue=_texts(status.get("residue")),
             residue_at=float(status.get("residue_at") or 0.0),
             unfit=_texts(status.get("unfit")),

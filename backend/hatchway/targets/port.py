@@ -35,7 +35,8 @@ class Observed(Struct, frozen=True):
 class Standing(Struct, frozen=True):
     """What the governor says of a service. Times in seconds since 1970.
 
-    `drift` says what the target has that nobody wants, since `drift_since`. `residue` is what
+    `drift` says what the target has that nobody wants, since `drift_since`; with `drift_own` it is a
+    change of the governor's own that the target has not taken yet. `residue` is what
     differs from the picture that the governor took when the capsule was armed (what it cannot know
     is in it too), as of `residue_at`. `unfit` is why the target cannot give a percentage.
     `stop_all` says by whom and why no agent may do anything; empty when they may.
@@ -53,6 +54,7 @@ class Standing(Struct, frozen=True):
     agent_writes: int
     person_writes: int
     drift_since: float = 0.0
+    drift_own: bool = False
     residue: tuple[str, ...] = ()
     residue_at: float = 0.0
     unfit: tuple[str, ...] = ()
