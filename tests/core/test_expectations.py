@@ -71,6 +71,7 @@ def test_s19_what_users_get_is_protected_where_the_configuration_does_not_say(
     ("wrong", "code"),
     [
         ({"by": "agent"}, "not_a_person"),
+        ({"by": "A\u200bgent"}, "not_a_person"),
         ({"reason": " "}, "reason_missing"),
         ({"ticket": ""}, "ticket_missing"),
         ({"for_s": 24 * 3600.0 + 1}, "bad_duration"),

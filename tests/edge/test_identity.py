@@ -95,8 +95,10 @@ async def test_an_account_without_a_name_has_its_number() -> None:
 
 async def test_an_account_database_that_hangs_keeps_nobody_out() -> None:
     back = threading.Event()
+    asked = []
 
     def hangs(uid: int) -> pwd.struct_passwd:
+        asked.append(uid)
         back.wait(30)
         return pwd.struct_passwd(("ana", "x", uid, uid, "", "/", "/bin/sh"))
 
@@ -105,6 +107,9 @@ async def test_an_account_database_that_hangs_keeps_nobody_out() -> None:
         async with asyncio.timeout(15):
             assert (await people.behind(7)).name == "luis"
             assert (await people.behind(8)).name == "uid-8"
+            again = await asyncio.gather(*(people.behind(8) for _ in range(40)))
+            assert {who.name for who in again} == {"uid-8"}
+            assert asked == [8], "or it would take all threads that others need"
     finally:
         back.set()
     async with asyncio.timeout(15):

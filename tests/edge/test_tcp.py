@@ -73,6 +73,22 @@ async def test_no_token_or_a_wrong_one_gets_nothing(tcp_edge: Any, token: str) -
     assert "token" in closed.value.rcvd.reason
 
 
+async def test_whose_token_is_taken_out_does_not_look_on(
+    tcp_edge: Any, mirror: Any, tokens: Path
+) -> None:
+    async with tcp_edge.tcp_connection(additional_headers=BEARER) as socket:
+        dashboard = mirror(socket)
+        await dashboard.subscribe()
+        whole = tokens.read_text()
+        tokens.write_text("not a token file\n")
+        await dashboard.until(lambda: sum(isinstance(m, protocol.Beat) for m in dashboard.seen) > 2)
+        tokens.write_text(whole.replace("ana", "#ana"))
+        with pytest.raises(ConnectionClosed) as closed:
+            await dashboard.until(lambda: False)
+    assert closed.value.rcvd is not None
+    assert "taken out" in closed.value.rcvd.reason
+
+
 @pytest.mark.parametrize(
     "given", ["Bearer wrong", "Bearer", "Basic s3cret", "s3cret", "Bearer \xe9"]
 )

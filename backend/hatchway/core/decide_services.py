@@ -10,6 +10,7 @@ from hatchway.core import events as ev
 from hatchway.core import expectations
 from hatchway.core.answers import Accepted, Refused
 from hatchway.core.breaker import is_open
+from hatchway.core.people import fold
 from hatchway.core.plan import MetricSpec
 from hatchway.core.quarantine import named
 from hatchway.core.state import State
@@ -32,7 +33,7 @@ def why_only_recommends(state: State, service: str, now: float) -> str:
 
 def order(state: State, command: cmd.Order, now: float) -> Accepted | Refused:
     """Decide on what a person orders. Pure; `now` in seconds since 1970."""
-    if command.by in NOT_PEOPLE:
+    if fold(command.by) in NOT_PEOPLE:
         return Refused("not_a_person", "Only a person may say this; the agent never.")
     if not isinstance(command, cmd.Withdraw) and not command.reason.strip():
         return Refused(

@@ -214,6 +214,9 @@ class Client:
                 if self._may_flush(now):
                     await self._flush(now)
                 if now >= self._beat_at or self._asked_beat:
+                    gone = self._guard.gone(self._who)
+                    if gone:
+                        raise Goodbye(POLICY_VIOLATION, gone)
                     await self._beat(now)
                 await self._sleep()
         finally:

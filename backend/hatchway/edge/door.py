@@ -151,6 +151,19 @@ class Guard:
             return ""
         return self._agents_stopped()
 
+    def gone(self, who: Identity | None) -> str:
+        """Why the token of `who` opens nothing any more, in words; they do not even look on then.
+
+        Empty while that cannot be looked up: nobody who could stop is put out for a broken file.
+        """
+        if who is None or not who.token or self._tokens is None:
+            return ""
+        try:
+            found = self._tokens.renewed(who)
+        except TokenFileError:
+            return ""
+        return found if isinstance(found, str) else ""
+
     async def answer(self, request: Request, who: Identity) -> Answer:
         """The one answer to a request; whatever goes wrong inside becomes a refusal."""
         answer = await self._answer(request, who)

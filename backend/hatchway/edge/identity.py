@@ -116,6 +116,7 @@ class People:
         self._everyone = installation.everyone
         self._taken = NOT_PERSONS | {person.name for person in installation.people}
         self._accounts: dict[int, tuple[str, str]] = {}
+        self._asking: dict[int, asyncio.Future[pwd.struct_passwd]] = {}
 
     async def behind(self, uid: int) -> Identity:
         """The person with this uid.
@@ -196,11 +197,26 @@ class People:
         if uid not in self._accounts:
             try:
                 async with asyncio.timeout(LOOKUP_S):
-                    found = await asyncio.to_thread(self._lookup, uid)
+                    found = await asyncio.shield(self._asked(uid))
             except (KeyError, OSError, TimeoutError):
                 return "", ""
             self._accounts[uid] = found.pw_name, found.pw_gecos.partition(",")[0]
         return self._accounts[uid]
+
+    def _asked(self, uid: int) -> asyncio.Future[pwd.struct_passwd]:
+        """The question about an account, once at a time: threads are few, and others need them."""
+        asked = self._asking.get(uid)
+        if asked is None:
+            asked = asyncio.ensure_future(asyncio.to_thread(self._lookup, uid))
+            self._asking[uid] = asked
+
+            def answered(done: asyncio.Future[pwd.struct_passwd]) -> None:
+                del self._asking[uid]
+                if not done.cancelled():
+                    done.exception()  # nobody may wait for it any more
+
+            asked.add_done_callback(answered)
+        return asked
 
 
 def peer_uid(sock: socket.socket) -> int:
