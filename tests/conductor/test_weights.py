@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from hatchway.core import events as ev
 
 
@@ -49,6 +51,29 @@ async def test_a_raise_on_evidence_of_long_ago_is_not_sent(house: Any) -> None:
     assert house.run.effects["run-1.step1.1"].code == "stale"
     assert house.governor.weight["shop"] == 5
     await house.looking(lambda: house.run.step == 1)  # with fresh evidence it goes on
+
+
+@pytest.mark.parametrize("over", ["the yes", "the freezes"])
+async def test_a_raise_that_waited_for_the_governor_is_not_sent_when_what_allowed_it_is_over(
+    house: Any, over: str
+) -> None:
+    await house.to_canary()
+    house.governor.silent = "the machine restarts"
+    await house.intend_step_1()
+    run = house.run
+    frozen = ev.FreezeChanged(
+        environment=run.environment, stands="closed", freeze="w", why="w", until=0.0, people=0
+    )
+    yes = next(i.id for i in run.items.values() if i.type == "approval")
+    void = ev.ApprovalVoided(run=run.id, item=yes, why="the policy changed")
+    await house.ledger.record(
+        lambda state: (void if over == "the yes" else frozen,), actor="hatchway"
+    )
+    house.governor.silent = ""
+    await house.until(lambda: house.run.effects["run-1.step1.1"].status == "fenced", "it is void")
+    assert house.run.effects["run-1.step1.1"].code == "stale"
+    assert house.governor.raises == [("run-1.step0.1", 5)]
+    assert house.governor.weight["shop"] == 5
 
 
 async def test_a_raise_that_was_done_before_everything_died_is_seen_to_be_done(house: Any) -> None:

@@ -11,6 +11,7 @@ import msgspec
 
 from hatchway.conductor.ledger import Ledger
 from hatchway.core import events as ev
+from hatchway.core.bars import no_longer
 from hatchway.core.permission import FRESH_YES_S, recent
 from hatchway.core.state import Effect, Run, State
 from hatchway.targets.port import NotApplied, Observed, Target
@@ -67,7 +68,8 @@ class Weights:
         if effect.weight > 0 and not recent(effect.at, self._clock(), FRESH_YES_S):
             outcome = await self._too_late(run, effect)
         else:
-            outcome = await self._outcome(run, effect, await self.send(run, effect))
+            void = await self._void(run, effect)
+            outcome = void or await self._outcome(run, effect, await self.send(run, effect))
         await self._settle(run, effect, outcome)
 
     async def send(self, run: Run, effect: Effect) -> Observed | NotApplied:
@@ -87,6 +89,13 @@ class Weights:
         if seen == effect.weight == standing.desired:
             return ev.EffectVerified(run=run.id, key=effect.key, observed=effect.weight)
         why = "it was intended too long ago: what allowed it is no longer known to be true"
+        return ev.EffectFenced(run=run.id, key=effect.key, code="stale", why=why)
+
+    async def _void(self, run: Run, effect: Effect) -> ev.Event | None:
+        """That what allowed a raise is over before the governor heard of it; None: it is sent."""
+        why = no_longer(self._ledger.state, run, effect, self._clock())
+        if not why or (await self._target.standing(run.service)).desired == effect.weight:
+            return None  # what the governor has begun is asked about by its key
         return ev.EffectFenced(run=run.id, key=effect.key, code="stale", why=why)
 
     async def _outcome(self, run: Run, effect: Effect, answer: Observed | NotApplied) -> ev.Event:

@@ -6,9 +6,11 @@ Going back is never barred, and a bar is over when its cause is.
 from __future__ import annotations
 
 from hatchway.core import events as ev
+from hatchway.core.approvals import lacking
 from hatchway.core.events import HoldCause
+from hatchway.core.freeze import overridden, passed, shut
 from hatchway.core.quarantine import in_quarantine
-from hatchway.core.state import Run, State
+from hatchway.core.state import Effect, Run, State
 
 Bar = tuple[HoldCause, str]
 
@@ -46,3 +48,22 @@ def bar_of(state: State, run: Run) -> Bar | None:
             f"{drift.words} ({drift.why}); put it back the way it was changed, or roll back",
         )
     return None
+
+
+def no_longer(state: State, run: Run, effect: Effect, now: float) -> str:
+    """Why a raise that was intended is not to be begun any more, in words; empty when it is.
+
+    The governor may have been silent since, and people's yes, the freezes and what bars it are not
+    what they were.
+    """
+    if effect.weight == 0:
+        return ""
+    bar = bar_of(state, run)
+    if bar is not None:
+        return bar[1]
+    frozen = state.frozen.get(run.environment)
+    if frozen is not None and shut(frozen, now):
+        authority = state.authority_of(run.service)
+        if passed(frozen, now) or not overridden(run, effect.step, frozen, authority):
+            return shut(frozen, now)
+    return lacking(run, effect.step, now)
