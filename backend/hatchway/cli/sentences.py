@@ -192,7 +192,7 @@ def _metrics(doc: Doc, now: float) -> list[Sentence]:
         age = f", {_span(now - at)} old" if at else ""
         text = (
             f"{metric.get('label')}: canary {canary}{count}, stable {stable}:"
-            f" {metric.get('says')}{age}."
+            f" {metric.get('says') or 'not judged now'}{age}."
         )
         said.append(Sentence(f"metric/{metric.get('name')}", text, metric.get("says")))
     return said
