@@ -102,7 +102,9 @@ class Store:
         if tail and not tail.endswith(b"\n"):
             size -= len(tail) - (tail.rfind(b"\n") + 1)
             os.ftruncate(self._spool, size)
-            os.fsync(self._spool)
+        # Also where nothing is cut: one who was killed before the fsync left lines that a power
+        # cut would take, and from here on they are told to others.
+        os.fsync(self._spool)
         self._sync_folder()
         return size
 

@@ -358,8 +358,10 @@ def settled(world: World) -> bool:
         return False
     if not run.active:
         return True
-    open_ = any(e.status == "intended" for e in run.effects.values())
-    return not open_ and not run.rollback_from
+    if any(e.status == "intended" for e in run.effects.values()):
+        return False
+    # A target that lied about 0 % while somebody took over: it is theirs, and said to be incomplete.
+    return not run.rollback_from or (world.deceived and target.percent != state.desired)
 
 
 def at_rest(world: World) -> bool:
