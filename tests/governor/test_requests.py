@@ -37,6 +37,16 @@ def test_another_account_may_not_add_risk(op: str) -> None:
     assert caught.value.answer["code"] == "not_allowed"
 
 
+def test_a_capsule_that_could_not_be_written_is_refused() -> None:
+    deep: Any = 1
+    for _ in range(500):
+        deep = [deep]
+    capsule = {"rollback": {"canary": 0}, "deep": deep}
+    with pytest.raises(BadRequest, match="nested too deeply"):
+        read({"op": "arm", "capsule": capsule}, ME, ONE)
+    read({"op": "arm", "capsule": {"rollback": {"canary": 0}, "services": [{"a": 1}]}}, ME, ONE)
+
+
 def test_a_stop_does_not_wait_for_an_account_database_that_hangs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -22,6 +22,7 @@ LONGEST_NAME = 100
 LONGEST_KEY = 200
 LONGEST_REASON = 500
 LARGEST_CAPSULE = 8_000
+MOST_LEVELS = 4
 
 STOPS = ("pause", "takeover", "rollback", "stop_all")
 OF_ALL = ("stop_all", "readmit")
@@ -151,6 +152,8 @@ def _arm(doc: Doc) -> Arm:
     capsule = doc.get("capsule")
     if not isinstance(capsule, dict):
         raise BadRequest("A capsule is an object.", 'Write {"capsule": {"run": ..., ...}}.')
+    if not _flat(capsule):
+        raise BadRequest("The capsule is nested too deeply.", "It needs one level below the top.")
     way_back = capsule.get("rollback")
     if not isinstance(way_back, dict) or way_back.get("canary") != 0:
         raise BadRequest(
@@ -179,6 +182,17 @@ def _apply(doc: Doc) -> Apply:
         kind=by["kind"],
         name=_text(by, "name", LONGEST_NAME),
     )
+
+
+def _flat(capsule: Doc) -> bool:
+    """Whether it has no more than MOST_LEVELS: what cannot be written would end the governor."""
+    level: list[Any] = [capsule]
+    for _ in range(MOST_LEVELS):
+        inside = [
+            v.values() if isinstance(v, dict) else v for v in level if isinstance(v, dict | list)
+        ]
+        level = [value for each in inside for value in each]
+    return not any(isinstance(value, dict | list) for value in level)
 
 
 def _integer(doc: Doc, key: str, least: int, most: int) -> int:
