@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from hatchway.conductor.reconcile import of_target, of_version
@@ -124,12 +125,19 @@ def test_f24_a_third_version_is_what_an_instance_says_and_not_what_it_does_not(
     world_run: Run, said: tuple[str, ...], events: int
 ) -> None:
     canary = tuple(Instance(f"i{n}", version) for n, version in enumerate(said))
-    found = of_version(State(), world_run, canary, 5.0)
+    found = of_version(State(runs={"1": world_run}), world_run, canary, 5.0)
     assert len(found) == events
     if events:
         (changed,) = found
         assert isinstance(changed, ev.TargetChanged)
         assert (changed.what, changed.wanted) == ("version", "1.5.0")
+
+
+def test_f24_what_was_read_before_the_run_ended_bars_no_later_one(world_run: Run) -> None:
+    canary = (Instance("i", "1.6.0"),)
+    ended = msgspec.structs.replace(world_run, outcome="rolled_back")
+    assert of_version(State(runs={"1": world_run}), world_run, canary, 5.0)
+    assert of_version(State(runs={"1": ended}), world_run, canary, 5.0) == ()
 
 
 @pytest.fixture

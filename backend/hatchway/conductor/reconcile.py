@@ -51,7 +51,10 @@ def of_version(
     """What to journal of the versions that the canary's instances say they run, mid-canary.
 
     An instance that says nothing has said nothing else; only what it does say is a third version.
+    What was read while the run was going is worth nothing once `state` has its end.
     """
+    if not state.runs[run.id].active:
+        return ()
     said = [i for i in canary if i.version]
     others = [i for i in said if not means(i.version, run.to_version, run.commit)]
     if others:
