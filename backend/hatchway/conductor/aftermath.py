@@ -23,6 +23,8 @@ from hatchway.metrics.levels import Level
 
 FRESH_S = 5.0
 """A level or a word of the governor that is older is not known, in seconds."""
+BEFORE_S = 60.0
+"""What was read this long before the end is older than it; what is further off has another clock."""
 
 SAY_AGAIN_S = 30.0
 """A list that changes is journaled at once when it was empty, else not more often than this."""
@@ -89,7 +91,8 @@ class Aftermath:
         self, run: Run, stable: tuple[Instance, ...], symptom: str, now: float
     ) -> residue.After:
         standing, read_at = self._live.standing.get(self._service.name, (None, 0.0))
-        if standing is not None and now - read_at > FRESH_S:
+        before = 0 <= run.ended_at - read_at < BEFORE_S  # read while the traffic was going back
+        if standing is not None and (before or now - read_at > FRESH_S):
             standing = None
         seen = standing.observed if standing is not None and not standing.trouble else None
         return residue.After(
