@@ -156,12 +156,16 @@ async def test_s34_in_a_freeze_nothing_goes_forward_and_afterwards_it_does(watch
     await house.looking(lambda: house.run.hold is not None)
     assert house.run.hold.cause == "freeze"
     assert "freeze weekend is in force to Mon" in house.run.hold.why
+
+    def denied() -> list[ev.ProposalMade]:
+        return [p for p in house.of(ev.ProposalMade) if p.answer == "deny"]
+
+    await house.looking(denied)
     for _ in range(5):
         await house.look("PASS")
     assert house.governor.weight["shop"] == 5
-    denied = [p for p in house.of(ev.ProposalMade) if p.answer == "deny"]
-    assert [p.capability for p in denied] == ["promote"], "said once"
-    assert denied[0].fired == "prod.freezes.weekend"
+    assert [p.capability for p in denied()] == ["promote"], "said once"
+    assert denied()[0].fired == "prod.freezes.weekend"
     w.thaw()
     await house.looking(lambda: house.run.step == 1 or not house.run.active)
     assert house.governor.weight["shop"] > 5
