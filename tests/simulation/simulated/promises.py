@@ -134,7 +134,7 @@ class Promises:
             if self.newest_key:
                 self.settled.add(self.newest_key)
             # A governor whose state was replaced by an older copy no longer knows what it did.
-            known = key in self.settled and not self._world.deceived
+            known = key in self.settled and not self._world.put_back
             self.check(not known, "no effect doubled", f"{key} was done and left before")
             self.newest_key = key
         if doc["epoch"] > self.rolled_back:

@@ -210,7 +210,7 @@ def older_state(world: World) -> None:
     if world.prefix is None or "/g/state.json" not in world.disk.names:
         return
     world.kill("governor")
-    world.deceived = True
+    world.deceived = world.put_back = True
     doc = json.loads(world.prefix.disk.names["/g/state.json"].data)
     if world.dice.random() < 0.5:
         doc["services"]["shop"]["capsule"] = None  # from before the release

@@ -95,6 +95,7 @@ class World:
         self.slow = 0.0  # the most seconds that a message takes on top
         self.twice = 0.0  # the chance that a request comes twice
         self.deceived = False  # by a target that lied, or an older copy of the governor's state
+        self.put_back = False  # an older copy of the governor's state was
         self.graves: list[Backend] = []
         self._events: list[Any] = []
         self.store = MemoryStore()
