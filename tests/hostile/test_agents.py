@@ -115,8 +115,9 @@ async def test_a_release_goes_by_the_verdict_whatever_its_brain_says(
     await house.release()
     item = await house.until(house.open_item, "the approval, without a brain")
     made = house.of(ev.ProposalMade)
-    assert {p.brain for p in made} == {"talked/1 (silent)"}
-    assert {p.capability for p in made} == {"open_release"}
+    assert {p.capability for p in made if p.brain == "talked/1 (silent)"} == {"open_release"}
+    # With no metrics yet there is nothing to compare evidence with: to hold is all it may say.
+    assert {p.capability for p in made if p.brain == "talked/1"} <= {"hold"}
     assert item.capability == "open_release"
     assert house.of(ev.EffectIntended) == []
     assert "talked/1" in house.live.trouble["brain"].words

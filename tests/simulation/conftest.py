@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +24,12 @@ def _found() -> Iterator[None]:
 
 
 @pytest.fixture
-def simulation(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """The schedules, over the wired modules; wholly so for the crash points."""
-    from simulated import schedules
-    from simulated.world import wired
+def alone() -> Iterator[Callable[..., Any]]:
+    """`alone(function, ...)`: what a function of `simulated.parts` returns in a process of its own."""
+    from simulated import parts
 
-    with wired(whole="crash_points" in request.module.__name__):
-        yield schedules
+    with ProcessPoolExecutor(1, get_context("spawn"), parts.alone) as pool:
+        yield lambda function, *args: pool.submit(function, *args).result()
 
 
 @pytest.fixture

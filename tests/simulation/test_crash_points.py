@@ -13,25 +13,14 @@ PARTS = 8
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_fault_at_every_boundary(
-    simulation: Any,
+    alone: Callable[..., Any],
     part: int,
     bar: Callable[[str, str, str], None],
     summed: Callable[[str, int, dict[str, float]], dict[str, float] | None],
 ) -> None:
-    from simulated import crash_points as points
+    from simulated import parts
 
-    played = 0
-    broken: list[str] = []
-    for run in points.RUNS:
-        for at in range(1, len(points.boundaries(run)) + 1):
-            if at % PARTS != part:
-                continue
-            for fault in points.FAULTS:
-                played += 1
-                try:
-                    points.crash(run, fault, at)
-                except simulation.Violation as error:
-                    broken.append(str(error))
+    played, broken = alone(parts.points, part, PARTS)
     total = summed("points", PARTS, {"played": played, "broken": len(broken)})
     if total is not None:
         figure = f"{total['broken']:.0f} broken of {total['played']:,.0f} (every boundary x fault)"
@@ -39,11 +28,10 @@ def test_every_fault_at_every_boundary(
     assert not broken, f"{len(broken)} broken, the first: {broken[0]}"
 
 
-def test_the_canonical_run_has_boundaries_of_every_kind(simulation: Any) -> None:
-    from simulated import crash_points as points
+def test_the_canonical_run_has_boundaries_of_every_kind(alone: Callable[..., Any]) -> None:
+    from simulated import parts
 
-    named = {name for run in points.RUNS for name in points.boundaries(run)}
-    assert named >= {
+    assert alone(parts.boundaries) >= {
         "journal append",
         "journal written",
         "request sent",

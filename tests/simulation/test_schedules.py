@@ -16,22 +16,15 @@ FIRST = int(os.environ.get("HATCHWAY_FIRST_SEED", "0"))
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_e4_e5_e7_e8_e12_e16_in_every_schedule(
-    simulation: Any,
+    alone: Callable[..., Any],
     part: int,
     bar: Callable[[str, str, str], None],
     summed: Callable[[str, int, dict[str, float]], dict[str, float] | None],
 ) -> None:
+    from simulated import parts
+
     # Each part has its own seeds; python tests/simulation/run.py SEED plays one of them again.
-    seeds = range(FIRST + part, FIRST + SCHEDULES, PARTS)
-    played = simulation.play_many(seeds)
-    figures = {
-        "schedules": played.schedules,
-        "broken": len(played.broken),
-        "boundaries": played.boundaries,
-        "cpu_s": played.cpu_s,
-        "wall_s": played.wall_s,
-        "late": played.late,
-    }
+    figures, broken = alone(parts.many, range(FIRST + part, FIRST + SCHEDULES, PARTS))
     total = summed("schedules", PARTS, figures)
     if total is not None:
         n = f"{total['schedules']:,.0f}"
@@ -41,26 +34,29 @@ def test_e4_e5_e7_e8_e12_e16_in_every_schedule(
         figure = f"{rate:.0f} a CPU second, {wall:.0f} a second and worker"
         bar("schedules a second", figure, ">= 300 on a quiet core")
         bar("boundaries in the schedules", f"{total['boundaries']:,.0f}", "none")
-    if played.broken:
-        seed, error = played.broken[0]
-        pytest.fail(simulation.explained(seed, error), pytrace=False)
+    if broken:
+        pytest.fail(broken, pytrace=False)
 
 
-@pytest.mark.parametrize("seed", [6601, 40124])
-def test_seeds_that_once_broke_a_promise(simulation: Any, seed: int) -> None:
+def test_seeds_that_once_broke_a_promise(alone: Callable[..., Any]) -> None:
     """A lie of 0 % that a takeover met; a spool line that was told and not yet synced."""
-    simulation.play(seed)
+    from simulated import parts
+
+    assert alone(parts.many, [6601, 40124])[1] == ""
 
 
-def test_a_seed_is_the_same_schedule_each_time(simulation: Any) -> None:
+def test_a_seed_is_the_same_schedule_each_time(alone: Callable[..., Any]) -> None:
+    from simulated import parts
+
     for seed in range(12):
-        first = simulation.play(seed, tracing=True).told
-        assert first == simulation.play(seed, tracing=True).told
+        first = alone(parts.told, seed)
+        assert first == alone(parts.told, seed)
         assert any("journal" in line for line in first) or len(first) > 3
 
 
-def test_a_schedule_without_faults_ends_at_100_percent(simulation: Any) -> None:
-    world = simulation.quiet("before the first share", "PASS")
-    assert world.backend.run.outcome == "promoted"
-    assert world.target.weights == {"canary": 100, "stable": 0}
-    assert simulation.quiet("at 25 %", "REGRESS").backend.run.outcome == "rolled_back"
+def test_a_schedule_without_faults_ends_at_100_percent(alone: Callable[..., Any]) -> None:
+    from simulated import parts
+
+    outcome, weights = alone(parts.quiet, "before the first share", "PASS")
+    assert (outcome, weights) == ("promoted", {"canary": 100, "stable": 0})
+    assert alone(parts.quiet, "at 25 %", "REGRESS")[0] == "rolled_back"

@@ -105,11 +105,14 @@ class Agent:
         )
         due = "block_deploy" if situation.topic == "failed" else "open_release"
         wishes, brain = await self._wishes(situation, BRAIN_S)
+        said = [(wish, brain) for wish in wishes]
         if not any(wish.capability == due for wish in wishes):
             # The run waits for this word; a brain that does not say it is one that is not there.
-            wishes, brain = (*wishes, *without_brain(situation)), f"{self._brain.name} (silent)"
-        for wish in wishes:
-            actor, decide = self._entry(situation, wish, brain, Seen())
+            self._live.tell("brain", f"{self._brain.name}: it did not say {due}, which was due")
+            silent = f"{self._brain.name} (silent)"
+            said += [(wish, silent) for wish in without_brain(situation)]
+        for wish, by in said:
+            actor, decide = self._entry(situation, wish, by, Seen())
             await self._ledger.record(decide, actor=actor)
 
     async def look(
