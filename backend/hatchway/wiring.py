@@ -33,6 +33,7 @@ from hatchway.edge.figures import house
 from hatchway.edge.health import Health
 from hatchway.edge.hub import Hub
 from hatchway.edge.publisher import Publisher
+from hatchway.edge.queries.registry import Sources, queries
 from hatchway.edge.server import serve
 from hatchway.edge.tally import Tally
 from hatchway.edge.turned_away import journal_turned_away
@@ -195,6 +196,7 @@ async def _backend(
                 directory / installation.allowed_signers if installation.allowed_signers else None
             ),
         )
+        sources = Sources(ledger, live, installation, settings.pipelines, in_force, clock)
         async with (
             serve(
                 directory,
@@ -204,6 +206,7 @@ async def _backend(
                 health=health,
                 agents_stopped=follower.agents_stopped,
                 note=desk.note,
+                queries=queries(sources),
             ),
             asyncio.TaskGroup() as tasks,
         ):

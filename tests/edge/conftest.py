@@ -69,7 +69,7 @@ class Dashboard:
         self.rev = -1
         self.hello: protocol.Hello | None = None
         self.seen: list[protocol.ServerMessage] = []
-        self.answers: dict[str, Answer] = {}
+        self.answers: dict[str, Any] = {}
 
     async def say(self, message: protocol.ClientMessage) -> None:
         await self.socket.send(protocol.encode(message), text=True)
@@ -89,7 +89,7 @@ class Dashboard:
                     self.docs.pop(key, None)
                 self.docs.update({k: msgspec.json.decode(v) for k, v in message.set.items()})
                 self.rev = message.to_rev
-            case protocol.Ack() | protocol.Refused():
+            case protocol.Ack() | protocol.Refused() | protocol.Told():
                 self.answers[message.id] = message
         return message
 

@@ -28,12 +28,15 @@ from hatchway_tui.glass import Glass
 from hatchway_tui.hands import Hands, Leave, Order, Redraw, Send
 from hatchway_tui.link import Address, Answer, Link
 from hatchway_tui.mirror import Event, Heard, Model, fold, interrupts, items, services
+from hatchway_tui.pages.page import Ask
+from hatchway_tui.pages.registry import PAGES
 from hatchway_tui.paint.bottom import button_at
 from hatchway_tui.paint.first import paint
 from hatchway_tui.view import View
 from hatchway_tui.wire import Wire
 
 FRAME, FRAME_AWAY = 0.25, 1.0
+ASK_EVERY = 2.0
 _DONE = {
     "pause": "PAUSED", "takeover": "YOU HAVE THE WHEEL", "rollback": "ROLL BACK ORDERED",
     "release": "GIVEN BACK", "accept": "ACCEPTED", "reject": "REJECTED",
@@ -85,6 +88,7 @@ class Dashboard(App[int]):
         self._frame: asyncio.TimerHandle | None = None
         self._painted_at = 0.0
         self._away = False
+        self._asked: tuple[Ask | None, float] = None, 0.0
         self._terminal = sys.__stdin__ is not None and sys.__stdin__.isatty()
 
     def get_default_screen(self) -> Screen[None]:
@@ -237,8 +241,19 @@ class Dashboard(App[int]):
         self._painted_at = time.monotonic()
         view = self.view()
         self.glass.show(paint(view, self.size.width, self.size.height))
+        self._ask(view)
         self.frames += 1
         self._ring(view)
+
+    def _ask(self, view: View) -> None:
+        """Have the backend say what the open page shows, when it opens and every so often."""
+        page = PAGES.get(view.hands.page)
+        asks = page.asks(view) if page is not None else None
+        asked, at = self._asked
+        if asks is None or not self.link.live or (asks == asked and view.at - at < ASK_EVERY):
+            return
+        self._asked = asks, view.at
+        self.run_worker(self.link.ask(*asks), name=asks[0], exit_on_error=True)
 
     def on_resize(self, event: events.Resize) -> None:
         """The terminal has another size: everything is painted anew."""

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from hatchway.edge.protocol import CommandKind, ItemDoc
 from hatchway_tui.control import Rights, control_of, direct, live, who, why_not
-from hatchway_tui.keys import BY_KEY
+from hatchway_tui.keys import BY_ID, BY_KEY
 from hatchway_tui.mirror import Model, items, run_of
 
 TOO_FAST = 0.025
@@ -28,7 +28,6 @@ LOOK_FIRST = 1.0
 NOTICE_FOR = 8.0
 _STRAYS = {"escape", "circumflex_accent", "left_square_bracket", "upper_o", "O"}
 
-Page = Literal["first", "why", "changes", "log", "keys"]
 Tone = Literal["plain", "ok", "warn", "bad"]
 
 
@@ -87,7 +86,7 @@ class Hands(Struct, frozen=True):
     """What the person is doing."""
 
     service: str = ""
-    page: Page = "first"
+    page: str = "first"  # or the id of the action that opened it
     scroll: int = 0
     focus: str = ""  # id of the marked item
     focus_at: float = 0.0
@@ -178,13 +177,14 @@ def _look(hands: Hands, model: Model, action: str, at: float) -> Pressed:
             return hands, [Redraw()]
         case "close":
             return replace(hands, page="first", scroll=0, notice=None), []
-        case "why" | "changes" | "log" | "keys" as page:
-            return replace(hands, page="first" if hands.page == page else page, scroll=0), []
         case "next" | "previous":
             step = 1 if action == "next" else -1
             if hands.page != "first":
                 return replace(hands, scroll=max(0, hands.scroll + step)), []
             return _mark(hands, model, step, at), []
+    if BY_ID[action].page:
+        page = "first" if hands.page == action else action
+        return replace(hands, page=page, scroll=0), []
     return hands, []
 
 

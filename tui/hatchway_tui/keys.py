@@ -16,6 +16,7 @@ class Action(NamedTuple):
     help: str
     rule: Rule
     hint: bool = False  # named on the last row
+    page: bool = False  # opens the page of this id
 
 
 ACTIONS: tuple[Action, ...] = (
@@ -28,10 +29,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("reject", ("x",), "reject", "Say no to the marked item; asks for a reason (may be empty).", "guarded", True),
     Action("next", ("down", "tab", "j"), "next item", "Mark the next item that needs you; in a page, scroll down.", "free"),
     Action("previous", ("up", "shift+tab", "k"), "previous item", "Mark the previous item; in a page, scroll up.", "free"),
-    Action("why", ("w",), "why", "The verdict, its reasons and the evidence.", "free", True),
-    Action("changes", ("d",), "changes", "What ships: commits, files, risk.", "free", True),
-    Action("log", ("l",), "log", "What the running stage prints.", "free", True),
-    Action("keys", ("question_mark", "h"), "keys", "This page.", "free", True),
+    Action("why", ("w",), "why", "The verdict, its reasons and the evidence.", "free", True, True),
+    Action("changes", ("d",), "changes", "What ships: commits, files, risk.", "free", True, True),
+    Action("log", ("l",), "log", "What the running stage prints.", "free", True, True),
+    Action("keys", ("question_mark", "h"), "keys", "This page.", "free", True, True),
     Action("close", ("escape", "enter", "backspace"), "back", "Back to the first screen.", "free"),
     Action("redraw", ("ctrl+l",), "redraw", "Draw the whole screen again.", "free"),
     Action("leave", ("q", "ctrl+c"), "leave", "Leave. Changes nothing: who is in control stays in control.", "free", True),

@@ -23,6 +23,7 @@ from hatchway.edge.protocol import (
     Command,
     Delta,
     Hello,
+    Query,
     Refused,
     Reset,
     Snapshot,
@@ -31,6 +32,7 @@ from hatchway.edge.protocol import (
     encode,
 )
 from hatchway_tui import governor_line
+from hatchway_tui.asked import PREFIX
 from hatchway_tui.governor_line import GovernorTrouble
 from hatchway_tui.mirror import Event, GovernorSaid, Heard, Lost, RoundTrip
 
@@ -192,6 +194,15 @@ class Link:
                 await asyncio.sleep(1.0)
             else:
                 await asyncio.sleep(0.25)
+
+    async def ask(self, kind: str, about: str) -> None:
+        """Send a query; its answer comes as an event like any other."""
+        from websockets.exceptions import WebSocketException  # noqa: PLC0415
+
+        if self._live and self._socket is not None:
+            with suppress(OSError, WebSocketException):
+                query = Query(f"{PREFIX}{kind}/{about}", kind, about)
+                await self._socket.send(encode(query), text=True)
 
     async def order(self, command: Command) -> Answer:
         """Send a command and wait for its answer; stops fall back to the governor by themselves."""

@@ -31,8 +31,10 @@ from hatchway.edge.protocol import (
     ServerMessage,
     Snapshot,
     SystemDoc,
+    Told,
     You,
 )
+from hatchway_tui.asked import DOCS, PREFIX
 
 Phase = Literal["connecting", "live", "silent", "down"]
 Point = tuple[float, float | None, float | None]
@@ -117,6 +119,8 @@ class Model(Struct, frozen=True):
     needs: NeedsDoc = NeedsDoc()
     audit: AuditDoc = AuditDoc()
     logs: dict[str, LogDoc] = {}
+    told: dict[str, Struct] = {}  # answers to queries, by KIND/ABOUT
+    untold: dict[str, str] = {}  # why there is none
     unread: str = ""  # a document that could not be understood
     governor: dict[str, GovernorStatus] = {}
     governor_at: float = 0.0
@@ -173,9 +177,26 @@ def _heard(model: Model, message: ServerMessage, at: float) -> Model:
             # small changes are jitter of the network, not of the clock
             skew = now - at if abs(now - at - model.skew) > 0.5 else model.skew
             return _live(replace(model, skew=skew), model.rev, at)
+        case Told():
+            return _told(model, message)
+        case Refused(id=name) if name.startswith(PREFIX):
+            key = name.removeprefix(PREFIX)
+            return replace(model, untold=model.untold | {key: message.why or message.code})
         case Reset() | Ack() | Refused():
             return model
     return model
+
+
+def _told(model: Model, message: Told) -> Model:
+    key, kind = f"{message.kind}/{message.about}", DOCS.get(message.kind)
+    if kind is None:
+        return model
+    try:
+        doc = _read(kind, message.doc)
+    except msgspec.MsgspecError as error:
+        return replace(model, untold=model.untold | {key: f"cannot be understood: {error}"})
+    left = {each: why for each, why in model.untold.items() if each != key}
+    return replace(model, told=model.told | {key: doc}, untold=left)
 
 
 def _live(model: Model, rev: int, at: float) -> Model:

@@ -27,6 +27,7 @@ from hatchway.edge.health import Health
 from hatchway.edge.hub import NEW, Hub, encode
 from hatchway.edge.identity import Identity
 from hatchway.edge.limits import Allowance
+from hatchway.edge.queries.answer import Queries, answer
 
 FLUSH_S = 0.1
 """Deltas go out at most once in each such span of the loop's clock, so that clients share them."""
@@ -76,6 +77,7 @@ class Client:
         guard: Guard,
         health: Health,
         tasks: asyncio.TaskGroup,
+        queries: Queries,
     ) -> None:
         """`who` is None while the client is not known; `tasks` owns the commands in flight."""
         self._socket = socket
@@ -85,6 +87,7 @@ class Client:
         self._guard = guard
         self._health = health
         self._tasks = tasks
+        self._queries = queries
         self._loop = asyncio.get_running_loop()
         self._allowance = Allowance()
         self._subscription: protocol.Subscribe | None = None
@@ -142,6 +145,13 @@ class Client:
                 if not self._allowance.ask(self._loop.time()):
                     raise Goodbye(TRY_AGAIN_LATER, "you subscribe too often; wait a second")
                 self._subscribe(subscribe)
+            case protocol.Query() as query if self._allowance.ask(self._loop.time()):
+                await self._send(encode(answer(self._queries, query)))
+            case protocol.Query(id=id):
+                too_fast = "this connection asks faster than any person would"
+                await self._send(
+                    encode(protocol.Refused(id, "too_fast", too_fast, "wait a second"))
+                )
             case protocol.Ping():
                 if self._allowance.ask(self._loop.time()):
                     self._asked_beat = True

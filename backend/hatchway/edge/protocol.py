@@ -90,8 +90,17 @@ class Ack(_Message, frozen=True, tag="ack"):
     said: str = ""  # in words: "PAUSED by ana"
 
 
+class Told(_Message, frozen=True, tag="told"):
+    """The answer to a `Query`; `doc` is the struct of that kind in `hatchway.edge.docs`."""
+
+    id: str
+    kind: str
+    about: str
+    doc: msgspec.Raw
+
+
 class Refused(_Message, frozen=True, tag="refused"):
-    """A command was refused: `why` it happened, what `todo` about it."""
+    """A command or a query was refused: `why` it happened, what `todo` about it."""
 
     id: str
     code: str
@@ -99,7 +108,7 @@ class Refused(_Message, frozen=True, tag="refused"):
     todo: str = ""
 
 
-ServerMessage = Hello | Snapshot | Delta | Reset | Beat | Ack | Refused
+ServerMessage = Hello | Snapshot | Delta | Reset | Beat | Ack | Told | Refused
 
 
 # --- client to server ---------------------------------------------------------------------------
@@ -152,11 +161,22 @@ class Command(_Message, frozen=True, tag="command"):
     signature: str = ""
 
 
+class Query(_Message, frozen=True, tag="query"):
+    """Asks for what is not mirrored all the time, e.g. a page's content; changes nothing.
+
+    `kind` names it, `about` a service or a run. Answered once by `Told` or `Refused`.
+    """
+
+    id: str
+    kind: str
+    about: str = ""
+
+
 class Ping(_Message, frozen=True, tag="ping"):
     """Asks for a `Beat` now."""
 
 
-ClientMessage = Subscribe | Command | Ping
+ClientMessage = Subscribe | Command | Query | Ping
 
 
 # --- documents ----------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 from websockets.asyncio.server import ServerConnection
@@ -33,6 +34,7 @@ from hatchway.edge.hub import Hub
 from hatchway.edge.identity import Identity, People, peer_uid
 from hatchway.edge.limits import Seats
 from hatchway.edge.plain import PlainServer
+from hatchway.edge.queries.answer import Queries
 from hatchway.edge.sockets import tcp_listener, unix_listener
 from hatchway.edge.tls import Certificate
 from hatchway.edge.tokens import UNKNOWN, TokenFileError, Tokens
@@ -78,11 +80,12 @@ async def serve(
     answer_s: float = ANSWER_S,
     agents_stopped: Callable[[], str] = lambda: "",
     note: Note | None = None,
+    queries: Queries = MappingProxyType({}),
 ) -> AsyncIterator[Listening]:
     """Serve dashboards and the command line until the block is left.
 
     While `agents_stopped` says why (STOP ALL), the credentials of agents are void. `note` journals
-    who was turned away.
+    who was turned away. `queries` answer what dashboards ask beyond the documents.
 
     Raises ListenError or TokenFileError, with nothing left open, when it may not or cannot listen.
     A command that is being done when the block is left has `FINISH_S` to finish. What the block
@@ -108,7 +111,7 @@ async def serve(
             guard = Guard(door, health, tasks, answer_s, agents_stopped, tokens, note)
             lag = tasks.create_task(health.watch_loop(), name="edge loop lag")
             unwatch = hub.listen(lambda _: setattr(health, "rev", hub.rev))
-            room = Room(hub, guard, health, tasks)
+            room = Room(hub, guard, health, tasks, queries)
             command_line = PlainServer(hub=hub, guard=guard, people=people, health=health)
             try:
                 async with contextlib.AsyncExitStack() as servers:
@@ -142,7 +145,10 @@ def _tokens(directory: Path, installation: Installation, people: People) -> Toke
 class Room:
     """What all dashboards share, and how many of them there are."""
 
-    def __init__(self, hub: Hub, guard: Guard, health: Health, tasks: asyncio.TaskGroup) -> None:
+    def __init__(
+        self, hub: Hub, guard: Guard, health: Health, tasks: asyncio.TaskGroup, queries: Queries
+    ) -> None:
+        self.queries = queries
         self.hub = hub
         self.guard = guard
         self.health = health
@@ -162,6 +168,7 @@ class Room:
                     guard=self.guard,
                     health=self.health,
                     tasks=self.tasks,
+                    queries=self.queries,
                 )
                 await client.serve()
             finally:

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from hatchway_tui.mirror import items
-from hatchway_tui.paint import bottom, middle, pages, top
+from hatchway_tui.pages import page as pages
+from hatchway_tui.pages.registry import PAGES
+from hatchway_tui.paint import bottom, middle, top
 from hatchway_tui.paint.canvas import Canvas, Line
 from hatchway_tui.paint.plan import plan
 from hatchway_tui.view import View
@@ -78,7 +80,8 @@ def _sections(view: View, width: int, height: int) -> list[Section]:
     if view.hands.entry or view.hands.notice:
         keys.worth = 98  # what is typed or said must be seen
     if view.hands.page != "first":
-        body = Section(lambda rows: pages.page(view, width, rows), 1, height, height, 90)
+        opened = PAGES[view.hands.page]
+        body = Section(lambda rows: pages.paint(opened, view, width, rows), 1, height, height, 90)
         return [head, line, body, stops, keys]
     armed = view.hands.armed
     if armed is not None:

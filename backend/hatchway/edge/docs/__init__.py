@@ -1,0 +1,1 @@
+"""What queries are answered with: structs, one file a query. Units as in `protocol`."""

@@ -1,0 +1,1 @@
+"""Makes the answers to queries, one file a query. They read, and change nothing."""

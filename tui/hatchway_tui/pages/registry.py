@@ -1,0 +1,13 @@
+"""Every page by the id of the action that opens it (see `keys.py`)."""
+
+from __future__ import annotations
+
+from hatchway_tui.pages import changes, keys, log, why
+from hatchway_tui.pages.page import Page
+
+PAGES: dict[str, Page] = {
+    "why": why.PAGE,
+    "changes": changes.PAGE,
+    "log": log.PAGE,
+    "keys": keys.PAGE,
+}
