@@ -61,7 +61,7 @@ def test_the_first_screen_says_who_what_next_and_how_to_stop(
     for words in (
         "PROD", "CONTROL", "AGENT", "acts within policy",  # who is in control
         "DATA LIVE 1s",  # how old the data are
-        f"you {name}", "can stop, give back, approve",  # my rights
+        f"you {name}", "may act: p pauses", "NEEDS YOU 1",  # my rights, and what waits
         "shop 1.4.0 → 1.5.0", "RELEASE WAITS FOR A PERSON", "WAITING", "goes to 5%",  # what happens
         "next", "waits for a yes; no answer means it is held",  # what happens next
         "a accept", "x reject", "undo safe YES",

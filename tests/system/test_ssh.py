@@ -147,7 +147,7 @@ def test_over_ssh_the_first_screen_is_there_and_p_pauses(
     demo.until_weight(5)
     screen = terminal(*bastion.command, dashboard_of(demo), width=80, height=24)
     screen.until("CONTROL", "AGENT", "DATA LIVE", "CANARY 5%", "errors %", "NEEDS YOU",
-                 "PAUSE", "TAKE OVER", "ROLL BACK", "can stop")  # fmt: skip
+                 "PAUSE", "TAKE OVER", "ROLL BACK", "may act: p pauses")  # fmt: skip
     screen.press("p")
     screen.until("CONTROL  PAUSED", "PAUSED by")
     demo.until(lambda _: re.search(r"PAUSED +#\d+", screen.text), 15, "the number of its record")

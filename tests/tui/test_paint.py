@@ -282,3 +282,25 @@ def test_the_plan_shows_the_weight_of_now_not_what_the_governor_said_at_the_star
     hands = msgspec.structs.replace(view.hands, armed=armed)
     text = words(msgspec.structs.replace(view, model=model, hands=hands), 120, 40)
     assert f"canary from {run.weight} % to 0 %" in text
+
+
+def test_row_two_says_what_waits_what_i_may_and_which_key_stops(scenes: Any) -> None:
+    rows = words(view_of(scenes, "unsure")).split("\n")
+    assert "you ana" in rows[1]
+    assert "may act: p pauses" in rows[1]
+    assert "NEEDS YOU 2" in rows[1]
+    assert "nothing waits" in words(view_of(scenes, "canary")).split("\n")[1]
+    assert "r f rolls back" in words(view_of(scenes, "paused")).split("\n")[1]
+    assert "NEEDS YOU 2 as heard" in words(lost(view_of(scenes, "unsure"))).split("\n")[1]
+    looks = words(view_of(scenes, "unsure", Rights(True, "ana"))).split("\n")[1]
+    assert "READ-ONLY: ask oncall to stop it" in looks
+
+
+def test_a_long_trouble_is_cut_and_ousts_neither_rights_nor_what_waits(scenes: Any) -> None:
+    docs = scenes.build("unsure")
+    trouble = "the journal cannot be written: no space left on device /var/lib/hatchway/journal.db"
+    docs["system"] = msgspec.structs.replace(docs["system"], journal_trouble=trouble)
+    scenes.build = lambda name: docs
+    row = words(view_of(scenes, "unsure")).split("\n")[1]
+    for part in ("may act: p pauses", "NEEDS YOU 2", "the journal cannot be written", "…"):
+        assert part in row

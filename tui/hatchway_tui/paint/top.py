@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from hatchway.edge.protocol import RunDoc, StageDoc
 from hatchway_tui import safe_text
-from hatchway_tui.control import STALE_AFTER, direct, governor_answers, live, who, why_not
+from hatchway_tui.control import STALE_AFTER, direct, governor_answers, live, who
+from hatchway_tui.mirror import items
 from hatchway_tui.paint import words
 from hatchway_tui.paint.canvas import Canvas, Piece
 from hatchway_tui.paint.story import OUTCOMES, stage_of
@@ -115,7 +116,7 @@ def header(view: View, width: int) -> Canvas:
     ]
     row(canvas, 0, left, right, pad)
     if live(model) or (model.phase == "connecting" and not model.why):
-        row(canvas, 1, *_me(view), pad)
+        row(canvas, 1, *_me(view, width - 2 * pad), pad)
     else:
         row(canvas, 1, *_lost(view), pad)
     return canvas
@@ -129,46 +130,74 @@ def _round_trip(view: View) -> tuple[Piece, ...]:
     return (Piece(f"link {max(round(seconds * 1000 / step) * step, step)}ms", "dim"),)
 
 
-def _me(view: View) -> tuple[list[Group], list[Group]]:
+def _me(view: View, width: int) -> tuple[list[Group], list[Group]]:
+    """Who I am, what I may do and the key that stops it; what waits for me; what is wrong."""
     you, system = view.model.you, view.model.system
-    rights = []
-    if view.rights.read_only or (you and you.read_only):
-        rights.append("READ-ONLY")
-    elif you:
-        rights.append(_can(you.can))
-    roles = ", ".join(you.roles) if you else ""
+    may, tone = _may(view)
     left = [
-        Group(80, (Piece("you ", "txt", True), Piece(who(view.model, view.rights), "txt", True))),
-        Group(30, (Piece(roles, "dim"),) if roles else ()),
-        Group(50, (Piece("; ".join(rights), "warn" if rights[:1] == ["READ-ONLY"] else "dim"),)),
+        Group(70, (Piece("you ", "txt", True), Piece(who(view.model, view.rights), "txt", True))),
+        Group(12, (Piece(", ".join(you.roles), "dim"),) if you and you.roles else ()),
+        Group(86, (Piece(may, tone, tone == "warn"),)),
     ]
-    right: list[Group] = []
-    if system:
-        trouble = system.governor_trouble or system.journal_trouble
-        if trouble:
-            return left[:1], [Group(90, (Piece(trouble, "warn", True),))]
-        if view.control.drift:
-            return left[:1], [Group(90, (Piece("DRIFT ", "warn", True), Piece(view.control.drift)))]
-        if system.duty:
-            right.append(Group(20, (Piece(f"on duty {system.duty}", "dim"),)))
-        # Nothing is said of a freeze when no calendar was asked: that is not the same as none.
-        if system.freeze:
-            tone = "dim" if system.freeze == "none" else "warn"
-            right.append(Group(15, (Piece(f"freeze {system.freeze}", tone),)))
-        if system.pace != 1:
-            right.append(Group(10, (Piece(f"pace x{system.pace:g}", "dim"),)))
+    right = [_waits(view)]
+    if system is None:
+        return left, right
+    trouble = system.governor_trouble or system.journal_trouble
+    if not trouble and view.control.drift:
+        trouble = f"DRIFT {view.control.drift}"
+    if trouble:
+        # cut rather than dropped, and never in the place of what one may do
+        room = max(width - left[2].cells - right[0].cells - 4, 24)
+        cut = Piece(safe_text.fit(trouble, room), "warn", True)
+        return [left[0], left[2]], [*right, Group(95, (cut,))]
+    if system.duty:
+        right.append(Group(20, (Piece(f"on duty {system.duty}", "dim"),)))
+    # Nothing is said of a freeze when no calendar was asked: that is not the same as none.
+    if system.freeze:
+        tone = "dim" if system.freeze == "none" else "warn"
+        right.append(Group(15 if tone == "dim" else 40, (Piece(f"freeze {system.freeze}", tone),)))
+    if system.pace != 1:
+        right.append(Group(10, (Piece(f"pace x{system.pace:g}", "dim"),)))
     return left, right
 
 
-def _can(can: tuple[str, ...]) -> str:
-    names = {"takeover": "take over", "rollback": "roll back", "release": "give back"}
-    stops = ("pause", "takeover", "rollback")
-    parts = [names.get(each, each) for each in can if each not in stops]
-    if all(each in can for each in stops):
-        parts.insert(0, "stop")
-    else:
-        parts = [names.get(each, each) for each in can if each in stops] + parts
-    return "can " + ", ".join(parts) if parts else "can only look"
+def _waits(view: View) -> Group:
+    """How much needs a person: in the past tense when nobody confirms it now."""
+    waiting, heard = len(items(view.model)), live(view.model)
+    if view.model.rev < 0:
+        return Group(0, ())
+    if not waiting:
+        return Group(45, (Piece("nothing waits" if heard else "nothing waited", "dim"),))
+    return Group(88, (Piece(f"NEEDS YOU {waiting}" + (" as heard" * (not heard)), "warn", True),))
+
+
+_READ_ONLY = "READ-ONLY: ask oncall to stop it"
+_STOPS = ("pause", "takeover", "rollback")
+_ACTS = {
+    "pause": "pause", "takeover": "take over", "rollback": "roll back", "release": "give back",
+    "approve": "approve",
+}  # fmt: skip
+
+
+def _may(view: View) -> tuple[str, str]:
+    """What the person may do here, in words, and with which key it is stopped."""
+    you = view.model.you
+    if view.rights.read_only or (you and you.read_only):
+        return _READ_ONLY, "warn"
+    if you is None:
+        return "", "dim"
+    stop = "r f rolls back" if view.control.mode == "paused" else "p pauses"
+    may = [word for act, word in _ACTS.items() if act in you.can]
+    if not may:
+        return "may only look: ask oncall to stop it", "warn"
+    if len(may) == len(_ACTS):
+        return f"may act: {stop}", "dim"
+    if all(act in you.can for act in _STOPS):
+        lacks = " or ".join(word for act, word in _ACTS.items() if act not in you.can)
+        return f"may stop: {stop}; not {lacks}", "dim"
+    if "pause" not in you.can:
+        return f"may {', '.join(may)}; ask oncall to stop it", "warn"
+    return f"may {', '.join(may)}: p pauses", "dim"
 
 
 def _lost(view: View) -> tuple[list[Group], list[Group]]:
@@ -183,11 +212,11 @@ def _lost(view: View) -> tuple[list[Group], list[Group]]:
         way = model.governor_trouble or "the governor was not asked yet"
     else:
         way = "no way to act from here"
-    if why_not(model, view.rights, "pause", view.hands.service) and view.rights.read_only:
-        way = "read-only"
+    if view.rights.read_only or (model.you is not None and model.you.read_only):
+        way = _READ_ONLY
     return (
         [Group(90, (Piece(way, "warn", True),)), Group(60, (Piece(again, "txt"),))],
-        [Group(20, (Piece(model.why, "dim"),) if model.why else ())],
+        [Group(20, (Piece(model.why, "dim"),) if model.why else ()), _waits(view)],
     )
 
 
