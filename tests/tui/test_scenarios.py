@@ -12,8 +12,9 @@ from hatchway_tui import hands as rules
 from hatchway_tui.control import Rights
 from hatchway_tui.hands import Hands, Send
 from hatchway_tui.mirror import Model, interrupts
-from hatchway_tui.paint.bottom import hints, needs
+from hatchway_tui.paint.bottom import hints
 from hatchway_tui.paint.canvas import text_of
+from hatchway_tui.paint.needs import needs
 from hatchway_tui.view import View
 
 ME = Rights(name="ana")

@@ -14,7 +14,7 @@ from msgspec import Struct
 from hatchway_tui.mirror import items
 from hatchway_tui.pages import page as pages
 from hatchway_tui.pages.registry import PAGES
-from hatchway_tui.paint import bottom, middle, top
+from hatchway_tui.paint import bottom, middle, needs, top
 from hatchway_tui.paint.canvas import Canvas, Line
 from hatchway_tui.paint.plan import plan
 from hatchway_tui.view import View
@@ -118,7 +118,7 @@ def _narrow(view: View, width: int, height: int) -> list[Section]:
     cards = 1 + max(waiting * 2, 1)
     out.append(
         Section(
-            lambda rows: bottom.needs(view, width, rows),
+            lambda rows: needs.needs(view, width, rows),
             1 + bool(waiting),
             cards,
             1 + 5 * max(waiting, 1) if waiting else 2,
@@ -166,7 +166,7 @@ def _columns(view: View, width: int, rows: int) -> Canvas:
     waiting = items(view.model)
     cards = 2 + sum(5 + 2 * len(item.lines) for item in waiting)
     split = max(min(max(cards, 3), rows - 4), 2)
-    canvas.blit(left + 2, 0, bottom.needs(view, right, split))
+    canvas.blit(left + 2, 0, needs.needs(view, right, split))
     below = rows - split
     if not measured and below >= 12:
         canvas.blit(left + 2, rows - (below - 7), bottom.log(view, right, below - 7))
