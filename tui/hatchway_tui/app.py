@@ -31,7 +31,7 @@ from hatchway_tui.mirror import Event, Heard, Model, fold, interrupts, items, se
 from hatchway_tui.pages.page import Ask
 from hatchway_tui.pages.registry import PAGES
 from hatchway_tui.paint.bottom import button_at
-from hatchway_tui.paint.first import paint
+from hatchway_tui.paint.first import extent, paint
 from hatchway_tui.view import View
 from hatchway_tui.wire import Wire
 
@@ -174,6 +174,9 @@ class Dashboard(App[int]):
     def pressed(self, key: str, char: str | None, at: float, crowded: bool = False) -> None:
         """One key press, at a time of the monotonic clock."""
         self.hands = rules.settle(self.hands, self.model, at)
+        if self.hands.page != "first":
+            seen = extent(self.view(), self.size.width, self.size.height)
+            self.hands = replace(self.hands, extent=seen)
         self.hands, intents = rules.press(
             self.hands, self.model, self.rights, key, char, at, crowded
         )

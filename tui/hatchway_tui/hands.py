@@ -10,15 +10,17 @@ may be the beginning of such a sequence. Pause is exempt: a false pause is cheap
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from hatchway.edge.protocol import CommandKind, ItemDoc
+from hatchway_tui import reading
 from hatchway_tui.control import Rights, control_of, direct, live, who, why_not
 from hatchway_tui.keys import BY_ID, BY_KEY
 from hatchway_tui.mirror import Model, items, run_of
+from hatchway_tui.reading import MOVES, Extent, Move
 
 TOO_FAST = 0.025
 STRAY_FOR = 1.0
@@ -62,9 +64,9 @@ class Armed(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    """A reason that is being typed."""
+    """A text that is being typed: a reason, or what a page is searched for."""
 
-    kind: Literal["release", "accept", "reject"]
+    kind: Literal["release", "accept", "reject", "filter"]
     text: str = ""
     item: str = ""
 
@@ -87,7 +89,13 @@ class Hands(Struct, frozen=True):
 
     service: str = ""
     page: str = "first"  # or the id of the action that opened it
-    scroll: int = 0
+    scroll: int = 0  # the row on top of a page
+    end: int = 0  # the row after the last one shown of a page that follows; 0 while it follows
+    seen: int = 0  # how many rows there were when it stopped following
+    filter: str = ""  # what was typed after `/` on this page
+    match: int = -1  # the row that the search looks at
+    across: int = 0  # how often right was pressed more than left
+    extent: Extent = Extent()  # what of the page was on the screen at the last key
     focus: str = ""  # id of the marked item
     focus_at: float = 0.0
     armed: Armed | None = None
@@ -166,25 +174,35 @@ def press(
         case "accept" | "reject":
             return _answer(hands, model, rights, action.id, at)
         case _:
-            return _look(hands, model, action.id, at)
+            return _look(hands, model, action.id, key, at)
 
 
-def _look(hands: Hands, model: Model, action: str, at: float) -> Pressed:
+def _look(hands: Hands, model: Model, action: str, key: str, at: float) -> Pressed:
+    first = hands.page == "first"
     match action:
         case "leave":
             return hands, [Leave()]
         case "redraw":
             return hands, [Redraw()]
         case "close":
-            return replace(hands, page="first", scroll=0, notice=None), []
-        case "next" | "previous":
-            step = 1 if action == "next" else -1
-            if hands.page != "first":
-                return replace(hands, scroll=max(0, hands.scroll + step)), []
-            return _mark(hands, model, step, at), []
+            hands = replace(hands, notice=None)
+            if first:
+                return (reading.opened(hands, "run") if key == "enter" else hands), []
+            if hands.filter and key == "escape":
+                return reading.cleared(hands), []
+            return reading.opened(hands, "first"), []
+        case "next" | "previous" if first:
+            return _mark(hands, model, 1 if action == "next" else -1, at), []
+        case "search":
+            entry = None if first else Entry("filter", hands.filter)
+            return replace(hands, entry=entry, notice=None), []
+        case "left" | "right":
+            step = 1 if action == "right" else -1
+            return replace(hands, across=hands.across + step, end=0, seen=0, match=-1), []
+    if action in MOVES:
+        return (hands if first else reading.move(hands, cast("Move", action))), []
     if BY_ID[action].page:
-        page = "first" if hands.page == action else action
-        return replace(hands, page=page, scroll=0), []
+        return reading.opened(hands, "first" if hands.page == action else action), []
     return hands, []
 
 
@@ -240,7 +258,7 @@ def _arm(hands: Hands, model: Model, rights: Rights, at: float) -> Pressed:
         return _say(hands, f"not done: {why}", "warn", at), []
     control = control_of(model, hands.service)
     armed = Armed(at, hands.service, ground_of(model, hands.service), control.mode, control.epoch)
-    hands = replace(hands, armed=armed, page="first", notice=None)
+    hands = replace(reading.opened(hands, "first"), armed=armed, notice=None)
     return hands, [Send("pause", hands.service, reason="before a roll back")]
 
 
@@ -325,6 +343,8 @@ def _answer_to(model: Model, kind: Literal["accept", "reject"], item: ItemDoc, r
 def _type(hands: Hands, model: Model, key: str, char: str | None, at: float, fast: bool) -> Pressed:
     entry = hands.entry
     assert entry is not None
+    if entry.kind == "filter":
+        return reading.typed(hands, key, char), []
     match key:
         case "escape" | "ctrl+c":
             return _say(replace(hands, entry=None), "left without sending", "plain", at), []  # fmt: skip
@@ -356,7 +376,7 @@ def _submit(hands: Hands, model: Model, entry: Entry, at: float) -> Pressed:
         if entry.kind == "accept" and not reason:
             text = "a yes to HIGH risk needs a reason: the next person reads it"
             return _say(hands, text, "warn", at), []
-        send = _answer_to(model, entry.kind, item, reason)
+        send = _answer_to(model, "accept" if entry.kind == "accept" else "reject", item, reason)
     return replace(hands, entry=None, notice=None), [send]
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import groupby
 from typing import NamedTuple
 
+from hatchway_tui import safe_text
 from hatchway_tui.paint.canvas import Canvas, Piece
+from hatchway_tui.reading import Extent, placed
 from hatchway_tui.view import View
 
 Row = tuple[Piece, ...]
@@ -17,26 +20,128 @@ def _nothing(_: View) -> Ask | None:
     return None
 
 
+def _zero(_: View) -> int:
+    return 0
+
+
+def _no_rows(_: View, _width: int) -> list[Row]:
+    return []
+
+
 class Page(NamedTuple):
-    """`rows` makes all rows for a width; `paint` shows those that fit."""
+    """`rows` makes all rows for a width; `paint` shows those that fit.
+
+    A page with `filters` leaves rows out by `view.hands.filter` itself; on every other page the
+    text after `/` is searched for, and Down and Up go from match to match.
+    """
 
     title: str
     rows: Callable[[View, int], list[Row]]
     tail: bool = False  # shows its end, and is scrolled up from there
     asks: Callable[[View], Ask | None] = _nothing  # asked when it opens and every 2 s after
+    filters: bool = False
+    first: Callable[[View], int] = _zero  # rows that are no longer there, before the first
+    head: Callable[[View, int], list[Row]] = _no_rows  # rows that stay on top
 
 
 def paint(page: Page, view: View, width: int, height: int) -> Canvas:
     """The page, scrolled as the hands have it."""
     canvas = Canvas(width, height)
-    rows = page.rows(view, width - 4)
-    most = max(len(rows) - (height - 1), 0)
-    top = max(most - view.hands.scroll, 0) if page.tail else min(view.hands.scroll, most)
-    place = f"{top + 1}-{min(top + height - 1, len(rows))} of {len(rows)}" if most else ""
-    canvas.rule(0, page.title, "hi", place)
-    for y, row in enumerate(rows[top : top + height - 1], start=1):
+    head, rows, extent = _laid_out(page, view, width, height)
+    _title(canvas, page, view, extent)
+    for y, row in enumerate(head, start=1):
+        canvas.say(2, y, *row)
+    shown = rows[extent.top - extent.first :][: extent.room]
+    for index, row in enumerate(shown):
+        y, number = 1 + len(head) + index, extent.top + index
+        if extent.matches:
+            row = marked(row, view.hands.filter, number == extent.match)  # noqa: PLW2901
+        if number == extent.match:
+            canvas.put(0, y, "▶", "acc", True)
         canvas.say(2, y, *row)
     return canvas
+
+
+def extent_of(page: Page, view: View, width: int, height: int) -> Extent:
+    """What of the page is on the screen."""
+    return _laid_out(page, view, width, height)[2]
+
+
+def _laid_out(
+    page: Page, view: View, width: int, height: int
+) -> tuple[list[Row], list[Row], Extent]:
+    head = page.head(view, width - 4)[: max(height - 2, 0)]
+    rows, first = page.rows(view, width - 4), page.first(view)
+    wanted = "" if page.filters else folded(view.hands.filter.strip())
+    matches: tuple[int, ...] = ()
+    if wanted:
+        matches = tuple(
+            first + index for index, row in enumerate(rows) if wanted in folded(_text(row))
+        )
+    room = max(height - 1 - len(head), 1)
+    return head, rows, placed(view.hands, first, len(rows), room, page.tail, matches)
+
+
+def _title(canvas: Canvas, page: Page, view: View, extent: Extent) -> None:
+    """The title, what is searched for and found, and what of the page is to be seen."""
+    said: list[str] = []
+    wanted = view.hands.filter.strip()
+    if wanted and page.filters:
+        said.append(f"only {safe_text.fit(wanted, 20)} (Esc: all)")
+    elif wanted and not extent.matches:
+        said.append(f"{safe_text.fit(wanted, 20)}: not found")
+    elif wanted:
+        nth = extent.matches.index(extent.match) + 1
+        said.append(f"{safe_text.fit(wanted, 20)}: {nth} of {len(extent.matches)}")
+    last = min(extent.top + extent.room, extent.total)
+    if extent.most > extent.first:
+        said.append(f"{extent.top + 1}-{last} of {extent.total}")
+    if page.tail and extent.total:
+        below, hands = extent.total - last, view.hands
+        if below:
+            new = max(extent.total - hands.seen, 0) if hands.seen else 0
+            said.append(f"{new} NEW BELOW (End)" if new else f"{below} below (End)")
+        else:
+            said.append("FOLLOWING" if not hands.end and not wanted else "AT THE END")
+    right = ", ".join(said)
+    loud = "NEW BELOW" in right or "not found" in right
+    canvas.rule(0, page.title, "hi")
+    cells = canvas.width - len(page.title) - 7
+    if right and cells > 8:
+        text = f" {safe_text.fit(right, cells)} "
+        canvas.right(canvas.width - 1, 0, Piece(text, "warn" if loud else "dim"))
+
+
+def folded(text: str) -> str:
+    """For comparing without regard to case, character by character, so that places stay."""
+    if text.isascii():
+        return text.lower()
+    return "".join(low if len(low := char.lower()) == 1 else char for char in text)
+
+
+def _text(row: Row) -> str:
+    return "".join(safe_text.safe(piece.text) for piece in row)
+
+
+def marked(row: Row, wanted: str, current: bool) -> Row:
+    """The row with what was searched for standing out, by more than colour alone."""
+    wanted, text = folded(wanted.strip()), folded(_text(row))
+    found, at = set[int](), text.find(wanted) if wanted else -1
+    while at >= 0:
+        found.update(range(at, at + len(wanted)))
+        at = text.find(wanted, at + len(wanted))
+    if not found:
+        return row
+    fg, bg = ("ink", "acc") if current else ("hi", "line")
+    out: list[Piece] = []
+    index = 0
+    for piece in row:
+        shown = safe_text.safe(piece.text)
+        for inside, chars in groupby(enumerate(shown, index), lambda each: each[0] in found):
+            part = "".join(char for _, char in chars)
+            out.append(Piece(part, fg, True, bg) if inside else piece._replace(text=part))
+        index += len(shown)
+    return tuple(out)
 
 
 def answer_to(view: View, kind: str, about: str) -> object | None:

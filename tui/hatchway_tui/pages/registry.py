@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from hatchway_tui.pages import changes, keys, log, why
+from hatchway_tui.pages import changes, keys, log, run, why
 from hatchway_tui.pages.page import Page
 
 PAGES: dict[str, Page] = {
+    "run": run.PAGE,
     "why": why.PAGE,
     "changes": changes.PAGE,
     "log": log.PAGE,

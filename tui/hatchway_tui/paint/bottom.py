@@ -228,10 +228,13 @@ def hints(view: View, width: int) -> Canvas:
             "release": "give back, why?",
             "accept": f"HIGH risk in {_place(view)}: yes, why?",
             "reject": "reject, why?",
+            "filter": "/",
         }[entry.kind]
-        keys = "Enter sends  Esc leaves" if not notice else notice.text
+        keys = "Enter keeps  Esc clears" if entry.kind == "filter" else "Enter sends  Esc leaves"
+        keys = notice.text if notice else keys
+        ask += " " if entry.kind != "filter" else ""
         end = canvas.right(width - pad, 0, Piece(keys, "warn" if notice else "dim")) - 1
-        x = canvas.say(pad, 0, Piece(f"{ask} ", "acc", True), end=end)
+        x = canvas.say(pad, 0, Piece(ask, "acc", True), end=end)
         text = safe_text.safe(entry.text)
         while text and safe_text.width(text) > end - x - 2:
             text = text[1:]
@@ -265,5 +268,5 @@ def _worth_hinting(view: View) -> list[tuple[str, str]]:
             continue
         out.append((shown(action.keys[0]), action.label))
     if view.hands.page != "first":
-        out.insert(0, ("Enter", "back"))
+        out[:0] = [("Enter", "back"), ("/", "search")]
     return out

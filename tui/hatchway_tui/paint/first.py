@@ -17,6 +17,7 @@ from hatchway_tui.pages.registry import PAGES
 from hatchway_tui.paint import bottom, middle, needs, top
 from hatchway_tui.paint.canvas import Canvas, Line
 from hatchway_tui.paint.plan import plan
+from hatchway_tui.reading import Extent
 from hatchway_tui.view import View
 
 WIDE, TALL = 108, 34
@@ -46,6 +47,17 @@ def paint(view: View, width: int, height: int) -> tuple[Line, ...]:
             canvas.blit(0, y, section.draw(section.rows))
             y += section.rows
     return canvas.lines()
+
+
+def extent(view: View, width: int, height: int) -> Extent:
+    """What of the open page is on the screen; nothing when no page is open."""
+    opened = PAGES.get(view.hands.page)
+    if opened is None or height < 1 or width < 1:
+        return Extent()
+    sections = _sections(view, width, height)
+    _share_out(sections, height)
+    room = next((each.rows for each in sections if each.most == height), 1)
+    return pages.extent_of(opened, view, width, max(room, 1))
 
 
 def _share_out(sections: list[Section], height: int) -> None:
