@@ -20,8 +20,8 @@ from hatchway.core.plan import (
     ServiceSpec,
     TargetSpec,
 )
+from hatchway.edge import documents, views
 from hatchway.edge import publisher as publisher_module
-from hatchway.edge import views
 from hatchway.edge.health import Health
 from hatchway.edge.hub import Hub
 from hatchway.edge.publisher import Publisher
@@ -92,7 +92,7 @@ async def test_a_document_that_cannot_be_made_takes_no_other_along(
 
     for name in ("run_doc", "authority_doc"):
         monkeypatch.setattr(views, name, broken)
-    monkeypatch.setattr(publisher_module, "needs_doc", broken)
+    monkeypatch.setattr(documents, "needs_doc", broken)
     await shown.run()
     docs = shown.docs()
     assert "system" in docs

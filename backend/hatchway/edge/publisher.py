@@ -6,22 +6,18 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.live import Live
 from hatchway.core import events as ev
-from hatchway.core.drills import overdue
 from hatchway.core.plan import Installation
-from hatchway.core.state import Run, State
+from hatchway.core.state import State
 from hatchway.edge import protocol as p
 from hatchway.edge import views
-from hatchway.edge.drills import drills_doc
+from hatchway.edge.documents import OF_A_RUN, Moment, documents
 from hatchway.edge.health import Health
 from hatchway.edge.hub import Hub
-from hatchway.edge.standing import standing_doc
-from hatchway.edge.waiting import needs_doc
 from hatchway.edge.words import line_of
 from hatchway.journal.port import Record
 
@@ -29,8 +25,7 @@ log = logging.getLogger("hatchway.publisher")
 
 SOON_S = 0.02  # what comes within this is published together
 TICK_S = 1.0
-LOG_EVERY_S = 0.5
-HISTORY_EVERY_S = 10.0
+EVERY_S = {"history": 10.0, "log": 0.5}  # by kind: those that are large
 AUDIT_LINES = 50
 
 
@@ -96,30 +91,27 @@ class Publisher:
         if self._soon is not None:
             self._soon.cancel()
             self._soon = None
-        state = self._ledger.state
-        # Control first: it is what a person must never see late.
-        every_s = self._installation.drill_every_s
-        drill = overdue(state.drills, every_s, self._clock())
-        for service in self._installation.services:
-            name = service.name
-            doc = partial(views.authority_doc, state, self._live, name, drill)
-            self._show(f"authority/{name}", doc)
-            standing = partial(standing_doc, state, name, self._clock())
-            self._show(f"standing/{name}", standing)
-        self._show("needs-you", lambda: needs_doc(state))
-        runs = self._runs(state)
-        for run in runs:
-            self._publish_run(state, run)
-        for gone in self._shown - {run.id for run in runs}:
-            for kind in ("run", "metrics", "history", "log"):
+        moment = self._moment()
+        for key, make in documents(moment):
+            every = EVERY_S.get(key.partition("/")[0])
+            if every is None or self._due(key, every):
+                self._show(key, make)
+        for run in moment.runs:
+            if why := self._unshown.get(f"run/{run.id}"):
+                self._hub.publish(f"run/{run.id}", views.unshown(run, why))
+        for gone in self._shown - {run.id for run in moment.runs}:
+            for kind in OF_A_RUN:
                 self._hub.remove(f"{kind}/{gone}")
                 self._unshown.pop(f"{kind}/{gone}", None)
-        self._shown = {run.id for run in runs}
-        self._show("audit/tail", lambda: p.AuditDoc(tuple(self._audit), self._ledger.verified_to))
-        if state.drills or drill:
-            self._show("drills", lambda: drills_doc(state, every_s, self._clock()))
-        self._show("system", lambda: self._system(state, drill))
-        self._feed_health(state)
+        self._shown = {run.id for run in moment.runs}
+        self._show("system", lambda: self._system(moment.state, moment.drill))
+        self._feed_health(moment.state)
+
+    def _moment(self) -> Moment:
+        ledger, audit = self._ledger, tuple(self._audit)
+        return Moment(
+            ledger.state, self._live, self._installation, self._clock(), audit, ledger.verified_to
+        )
 
     def _show(self, key: str, make: Callable[[], Any]) -> bool:
         try:
@@ -144,28 +136,6 @@ class Publisher:
             **{part: trouble.words for part, trouble in self._live.trouble.items()},
             **{key: f"cannot be shown: {why}" for key, why in self._unshown.items()},
         }
-
-    def _runs(self, state: State) -> tuple[Run, ...]:
-        """Of each service the newest run."""
-        newest: dict[str, Run] = {}
-        for run in state.runs.values():
-            newest[run.service] = run
-        return tuple(newest.values())
-
-    def _publish_run(self, state: State, run: Run) -> None:
-        now, live = self._clock(), self._live
-        authority = state.authority_of(run.service)
-        key = f"run/{run.id}"
-        if not self._show(key, lambda: views.run_doc(run, authority, live, now)):
-            self._hub.publish(key, views.unshown(run, self._unshown[key]))
-        watched = live.watched.get(run.id)
-        service = next((s for s in self._installation.services if s.name == run.service), None)
-        if watched is not None and service is not None:
-            self._show(f"metrics/{run.id}", lambda: views.metrics_doc(run, service, watched))
-            if self._due(f"history/{run.id}", HISTORY_EVERY_S):
-                self._show(f"history/{run.id}", lambda: views.history_doc(run.id, watched))
-        if run.id in live.log and self._due(f"log/{run.id}", LOG_EVERY_S):
-            self._show(f"log/{run.id}", lambda: views.log_doc(run.id, live))
 
     def _due(self, key: str, every: float) -> bool:
         now = asyncio.get_running_loop().time()
