@@ -44,7 +44,8 @@ class Tty:
 
     def __init__(self, room: Path) -> None:
         command = ["-m", "hatchway_tui", "--backend", str(room / "backend.sock"),
-                   "--governor", str(room / "governor.sock"), "--bell", "off"]  # fmt: skip
+                   "--governor", str(room / "governor.sock"),
+                   "--bell", "off", "--title", "off"]  # fmt: skip
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
         self.child = pexpect.spawn(sys.executable, command, dimensions=(50, 160), env=environment)
         self.child.delaybeforesend = None

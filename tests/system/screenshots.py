@@ -89,7 +89,7 @@ async def demo(room: Path, out: Path, *options: str) -> AsyncIterator[Studio]:
         async with AsyncExitStack() as stack:
             screens = []
             for size in SIZES:
-                screen = Dashboard(address, palette="dark", bell=False)
+                screen = Dashboard(address, palette="dark")
                 await stack.enter_async_context(screen.run_test(size=size))
                 screens.append(screen)
             yield Studio(d, screens, out)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +18,9 @@ from hypothesis import settings
 from websockets.asyncio.server import Server, ServerConnection, unix_serve
 
 from hatchway.edge import protocol as wire
+
+if (_here := str(Path(__file__).parent)) not in sys.path:
+    sys.path.append(_here)  # for `harness`, which the benchmarks use too
 
 settings.register_profile("tui", deadline=None, max_examples=60)
 settings.load_profile("tui")

@@ -6,86 +6,10 @@ import asyncio
 import os
 import random
 import signal
-import sys
-import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
-import pexpect
-import pyte
 import pytest
-
-DEADLINE = 40.0
-COLOURS = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
-
-
-class Terminal:
-    """A pty with a screen that is replayed by pyte."""
-
-    def __init__(self, room: Any, width: int, height: int, *more: str, **environ: str) -> None:
-        command = ["-m", "hatchway_tui", "--backend", str(room / "backend.sock"),
-                   "--governor", str(room / "governor.sock"), *more]  # fmt: skip
-        kept = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "COLORFGBG"}}
-        self.child = pexpect.spawn(
-            sys.executable, command, dimensions=(height, width), env=kept | (environ or COLOURS)
-        )
-        self.child.delaybeforesend = None
-        self.screen = pyte.Screen(width, height)
-        self._stream = pyte.ByteStream(self.screen)
-        self.bytes = b""
-
-    def read(self) -> None:
-        try:
-            data = os.read(self.child.child_fd, 65536)
-        except OSError:
-            data = b""
-        if not data:
-            asyncio.get_running_loop().remove_reader(self.child.child_fd)
-            return
-        self.bytes += data
-        self._stream.feed(data.replace(b"\x1b[<u", b""))  # pyte does not know the kitty protocol
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.screen.display)
-
-    def send(self, data: str | bytes) -> None:
-        os.write(self.child.child_fd, data.encode() if isinstance(data, str) else data)
-
-    async def until(self, *parts: str, gone: str = "\0") -> None:
-        await self.that(lambda: all(part in self.text for part in parts) and gone not in self.text)
-
-    async def that(self, true: Callable[[], bool]) -> None:
-        end = time.monotonic() + DEADLINE
-        while not true():
-            assert time.monotonic() < end, self.text
-            await asyncio.sleep(0.02)
-
-    async def ended(self) -> int:
-        await self.that(lambda: not self.child.isalive())
-        status = self.child.exitstatus
-        return int(status) if status is not None else -int(self.child.signalstatus)
-
-
-@asynccontextmanager
-async def terminal(
-    room: Any, width: int = 80, height: int = 24, *more: str, **environ: str
-) -> AsyncIterator[Terminal]:
-    made = Terminal(room, width, height, *more, **environ)
-    asyncio.get_running_loop().add_reader(made.child.child_fd, made.read)
-    try:
-        yield made
-    finally:
-        if not made.child.closed:
-            asyncio.get_running_loop().remove_reader(made.child.child_fd)
-            made.child.close(force=True)
-
-
-def restored(output: bytes) -> bool:
-    """The alternate screen left, the cursor back, after everything else."""
-    tail = output[-200:]
-    return b"\x1b[?1049l" in tail and b"\x1b[?25h" in tail
+from harness.tty import COLOURS, restored, terminal
 
 
 async def test_q_leaves_with_zero_and_a_clean_terminal(backend: Any, room: Any) -> None:
@@ -117,10 +41,8 @@ async def test_a_closed_terminal_ends_it_and_changes_nothing(
 ) -> None:
     async with terminal(room) as tty:
         await tty.until("DATA LIVE")
-        asyncio.get_running_loop().remove_reader(tty.child.child_fd)
-        os.close(tty.child.child_fd)
+        tty.hang_up()
         assert await tty.ended() in {129, 1, -1}
-        tty.child.closed = True
     assert backend.commands == []
     assert governor.acted() == []
 
@@ -134,7 +56,7 @@ async def test_pause_from_a_real_key(backend: Any, room: Any) -> None:
 
 async def test_nothing_hostile_reaches_the_terminal(backend: Any, room: Any, scenes: Any) -> None:
     backend.docs = scenes.build("hostile")
-    async with terminal(room, 120, 40, "--bell", "off") as tty:
+    async with terminal(room, 120, 40, "--bell", "off", "--title", "off") as tty:
         await tty.until("<202E>")
         for key, title in (("w", "WHY"), ("d", "WHAT SHIPS"), ("l", "LOG")):
             tty.send(key)
@@ -244,9 +166,59 @@ async def test_without_utf8_it_draws_in_ascii(backend: Any, room: Any) -> None:
 async def test_a_resize_paints_everything_anew(backend: Any, room: Any) -> None:
     async with terminal(room) as tty:
         await tty.until("DATA LIVE")
-        tty.screen.resize(40, 120)
-        tty.child.setwinsize(40, 120)
+        tty.resize(120, 40)
         await tty.until("WHAT SHIPS", "ALSO WATCHED")
-        tty.screen.resize(15, 60)
-        tty.child.setwinsize(15, 60)
+        tty.resize(60, 15)
         await tty.until("PAUSE", gone="WHAT SHIPS")
+
+
+@pytest.mark.parametrize("how", ["q", "signal"])
+async def test_the_title_says_who_is_in_control_and_is_given_back(
+    backend: Any, room: Any, scenes: Any, how: str
+) -> None:
+    async with terminal(room) as tty:
+        await tty.until("DATA LIVE")
+        await tty.that(lambda: tty.screen.title == "HATCHWAY PROD: AGENT")
+        rang = tty.screen.bells
+        await backend.play(scenes.build("unsure"))
+        await tty.that(lambda: tty.screen.title == "HATCHWAY PROD: AGENT, 2 need you")
+        await tty.that(lambda: tty.screen.bells == rang + 1)
+        tty.send("p")
+        await tty.that(lambda: tty.screen.title == "HATCHWAY PROD: PAUSED, 2 need you")
+        if how == "q":
+            tty.send("q")
+        else:
+            os.kill(tty.pid, signal.SIGHUP)
+        await tty.ended()
+        assert tty.bytes.count(b"\x1b[22;0t") == tty.bytes.count(b"\x1b[23;0t") == 1
+        assert b"\x1b]2;\x1b\\\x1b[23;0t" in tty.bytes
+        assert restored(tty.bytes)
+
+
+async def test_without_titles_and_bells_none_is_written(
+    backend: Any, room: Any, scenes: Any
+) -> None:
+    off = ("--bell", "off", "--title", "off", "--notify", "off")
+    async with terminal(room, 80, 24, *off) as tty:
+        await tty.until("DATA LIVE")
+        tty.send("\x1b[O")  # looks elsewhere
+        await backend.play(scenes.build("unsure"))
+        await tty.until("NEEDS YOU 2")
+        await asyncio.sleep(0.2)
+        tty.send("q")
+        await tty.ended()
+        raw = tty.bytes.replace(b"\x1b]22;default\x07", b"")  # Textual's own, the pointer
+        assert b"\a" not in raw
+        assert b"\x1b]" not in raw
+        assert b"\x1b[22;0t" not in raw
+
+
+async def test_a_notification_comes_while_one_looks_elsewhere(
+    backend: Any, room: Any, scenes: Any
+) -> None:
+    async with terminal(room) as tty:
+        await tty.until("DATA LIVE")
+        tty.send("\x1b[O")
+        await asyncio.sleep(0.2)
+        await backend.play(scenes.build("unsure"))
+        await tty.that(lambda: b"\x1b]9;HATCHWAY PROD: AGENT, 2 need you\x1b\\" in tty.bytes)

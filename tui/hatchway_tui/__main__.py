@@ -30,7 +30,12 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--token-file", default="", metavar="FILE", help="for wss:// addresses")
     parser.add_argument("--ca", default="", metavar="FILE", help="vouches for a wss:// address")
     parser.add_argument("--mouse", choices=("on", "off"), default="off")
-    parser.add_argument("--bell", choices=("on", "off"), default="on")
+    for channel, tells in (
+        ("bell", "ring when control changes hands or something new needs a person"),
+        ("title", "the terminal's title says who is in control and how much needs you"),
+        ("notify", "a notification (OSC 9) with the bell, while the terminal has not the focus"),
+    ):
+        parser.add_argument(f"--{channel}", choices=("on", "off"), default="on", help=tells)
     parser.add_argument(
         "--theme", choices=("auto", "dark", "light", "ansi", "mono"), default="auto"
     )
@@ -67,6 +72,7 @@ def main(argv: list[str] | None = None) -> int:
     os.environ.update(SETTINGS)
     for stale in ("COLUMNS", "LINES"):  # the terminal itself knows better
         os.environ.pop(stale, None)
+    from hatchway_tui.alert import Wanted, fitting  # noqa: PLC0415
     from hatchway_tui.app import Dashboard  # noqa: PLC0415 - the settings come first
     from hatchway_tui.link import Address  # noqa: PLC0415
     from hatchway_tui.paint.ink import palette_for  # noqa: PLC0415
@@ -75,12 +81,13 @@ def main(argv: list[str] | None = None) -> int:
         # textual draws on it, and it was redirected
         setattr(sys, "__stderr__", sys.__stdout__)  # noqa: B010 - final for the type checker
     encoding = (getattr(sys.__stderr__, "encoding", "") or "").lower().replace("-", "")
+    alerts = Wanted(*(channel == "on" for channel in (asked.bell, asked.title, asked.notify)))
     app = Dashboard(
         Address(asked.backend, asked.governor, token, asked.read_only, login(), asked.ca),
         service=asked.service,
         palette=palette_for(os.environ, os.environ.get("HATCHWAY_THEME", asked.theme) if asked.theme == "auto" else asked.theme),
         ascii_only=not encoding.startswith("utf"),
-        bell=asked.bell == "on",
+        alerts=fitting(alerts, os.environ.get("TERM", "")),
     )  # fmt: skip
     app.run(mouse=asked.mouse == "on")
     return app.return_code or 0

@@ -23,11 +23,12 @@ from textual.screen import Screen
 from hatchway.edge.protocol import Command
 from hatchway_tui import hands as rules
 from hatchway_tui import keyboard
+from hatchway_tui.alert import Alert, Wanted
 from hatchway_tui.control import Rights
 from hatchway_tui.glass import Glass
 from hatchway_tui.hands import Hands, Leave, Order, Redraw, Send
 from hatchway_tui.link import Address, Answer, Link
-from hatchway_tui.mirror import Event, Heard, Model, fold, interrupts, items, services
+from hatchway_tui.mirror import Event, Heard, Model, fold, services
 from hatchway_tui.pages.page import Ask
 from hatchway_tui.pages.registry import PAGES
 from hatchway_tui.paint.bottom import button_at
@@ -68,7 +69,7 @@ class Dashboard(App[int]):
 
     def __init__(
         self, address: Address, *, service: str = "", palette: str = "dark",
-        ascii_only: bool = False, bell: bool = True, thin: bool = True,
+        ascii_only: bool = False, alerts: Wanted | None = None, thin: bool = True,
     ) -> None:  # fmt: skip
         keyboard.install()
         super().__init__()
@@ -83,8 +84,7 @@ class Dashboard(App[int]):
         self.link = Link(address, self.tell)
         self.wire = Wire() if thin else None
         self.frames = 0
-        self._bell = bell
-        self._alarm: tuple[object, ...] = ()
+        self._alert = Alert(alerts or Wanted(), ascii_only)
         self._frame: asyncio.TimerHandle | None = None
         self._painted_at = 0.0
         self._away = False
@@ -246,7 +246,7 @@ class Dashboard(App[int]):
         self.glass.show(paint(view, self.size.width, self.size.height))
         self._ask(view)
         self.frames += 1
-        self._ring(view)
+        self._say(self._alert.due(view, self._away))
 
     def _ask(self, view: View) -> None:
         """Have the backend say what the open page shows, when it opens and every so often."""
@@ -264,17 +264,14 @@ class Dashboard(App[int]):
             self.wire.forget()
         self.call_after_refresh(self.draw)
 
-    def _ring(self, view: View) -> None:
-        """A bell when control changes hands, or something new waits that is not of LOW risk."""
-        waiting = frozenset(item.id for item in items(view.model) if interrupts(item))
-        alarm = (view.control.mode, view.control.holder, waiting)
-        before, self._alarm = self._alarm, alarm
-        if not before or view.model.rev < 0 or not self._bell or alarm == before:
-            return
-        known = before[2]
-        assert isinstance(known, frozenset)
-        if alarm[:2] != before[:2] or waiting - known:
-            self.bell()
+    def _say(self, sequences: str) -> None:
+        """To the terminal, beside the frames: bell, title, notification."""
+        if sequences and self._driver is not None and not self.is_headless:
+            self._driver.write(sequences)
+
+    def on_unmount(self) -> None:
+        """The terminal gets its own title back."""
+        self._say(self._alert.left())
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         if self.wire is not None and isinstance(renderable, CompositorUpdate):

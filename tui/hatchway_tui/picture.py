@@ -47,7 +47,7 @@ async def draw(asked: argparse.Namespace) -> str:
 
     width, _, height = asked.size.partition("x")
     address = Address(asked.backend, asked.governor, name=login())
-    app = Dashboard(address, service=asked.service, palette=asked.theme, bell=False)
+    app = Dashboard(address, service=asked.service, palette=asked.theme)
     async with app.run_test(size=(int(width), int(height))) as pilot:
         end = time.monotonic() + asked.within
         while asked.until not in text_of(app.glass.lines):

@@ -22,7 +22,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--read-only", action="store_true", help="look, but act in no way")
     parser.add_argument("--token-file", help="for wss:// addresses")
     parser.add_argument("--mouse", choices=("on", "off"))
-    parser.add_argument("--bell", choices=("on", "off"))
+    parser.add_argument("--bell", choices=("on", "off"), help="when a person is needed")
+    parser.add_argument("--title", choices=("on", "off"), help="the terminal's: who is in control")
+    parser.add_argument("--notify", choices=("on", "off"), help="OSC 9, while looking elsewhere")
     parser.add_argument("--theme", choices=("auto", "dark", "light", "ansi", "mono"))
     asked = parser.parse_args(argv)
     directory = where.find(asked.dir)
@@ -45,7 +47,7 @@ def main(argv: list[str]) -> int:
     governor = asked.governor or ("" if remote else os.path.join(directory, "governor.sock"))
     if governor:
         command += ["--governor", governor]
-    for name in ("service", "token_file", "ca", "mouse", "bell", "theme"):
+    for name in ("service", "token_file", "ca", "mouse", "bell", "title", "notify", "theme"):
         value = getattr(asked, name)
         if value:
             command += [f"--{name.replace('_', '-')}", value]
