@@ -7,11 +7,15 @@ import io
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from hatchway.cli import audit
 from hatchway.cli.audit_csv import cell
 from hatchway.core import events as ev
+from hatchway.core.evolve import evolve
 from hatchway.core.plan import CanaryStage, CanaryStep, PipelinePlan, ReleaseStage
+from hatchway.core.record import LABELS, label
+from hatchway.core.state import State
 from hatchway.journal.port import Draft
 from hatchway.journal.sqlite import SqliteJournal
 
@@ -469,7 +473,7 @@ async def test_the_same_stands_in_the_table_and_in_json(written, capsys):
     assert {"back-out", "built", "emergency", "score", "rule", "unattributed"} <= sections
     made = json.loads(await report_of(written, capsys, more=("--json",)))
     assert made["tickets"] == ["SHOP-12", "#77"]
-    assert made["score"] == {"right": 0, "wrong": 1, "unknown": 0, "low": 0.0,
+    assert made["score"] == {"right": 0, "wrong": 1, "harmful": 0, "unknown": 0, "low": 0.0,
                              "high": pytest.approx(0.793, abs=0.001)}  # fmt: skip
     assert made["emergencies"]
 
@@ -516,3 +520,33 @@ async def test_signed_approvals_are_verified_again_offline(written, capsys, tmp_
         assert ("does not hold" in flat) == word.startswith("INVALID")
         said = await report_of(written, capsys, more=())
         assert "SSH signature: not checked" in " ".join(said.split())
+
+
+async def test_the_dashboards_record_and_the_report_say_the_same(written, capsys):
+    """Several runs of two services, taken back in and after their runs, in one journal."""
+    later = replace(proposal(), run="2", proposal="run-2.proposal.1", brain="rules-2")
+    third = replace(proposal("ask"), run="3", proposal="run-3.proposal.1")
+    events = (
+        *GOOD,
+        authority("rollback", 7),
+        replace(started("3"), service="cart"),
+        third,
+        started("2"),
+        later,
+        authority("rollback", 8, service="cart"),
+        ev.RunEnded(run="2", outcome="promoted", why=""),
+        ev.RunEnded(run="3", outcome="held", why=""),
+    )
+    directory = await written(*events)
+    state = State()
+    for seq, event in enumerate(events, 1):
+        state = evolve(state, event, seq=seq, at=2_000.0 + seq, idem="")
+    for run in ("1", "2", "3"):
+        assert audit.main(["report", run, "--dir", str(directory), "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)["score"]
+        trial = state.record.trials[run]
+        words = [label(trial, decision) for decision in trial.decisions]
+        assert words
+        assert {word: words.count(word) for word in LABELS} == {w: told[w] for w in LABELS}
+    found = [label(t, d) for t in state.record.trials.values() for d in t.decisions]
+    assert sorted(found) == ["harmful", "right", "wrong"]

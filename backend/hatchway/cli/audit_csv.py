@@ -75,7 +75,7 @@ def _around(r: Report) -> Iterator[Row]:
     for said in r.emergencies or ("none",):
         yield ("emergency", "", "", "", said, "", "", "")
     s = r.score
-    told = f"{s.right} right, {s.wrong} wrong, {s.unknown} unknown"
+    told = f"{s.right} right, {s.wrong} wrong, {s.harmful} harmful, {s.unknown} unknown"
     yield ("score", "", "", "agent", told, f"{s.low:.3f} to {s.high:.3f}", "", "")
 
 

@@ -91,10 +91,12 @@ def _back_out(r: Report) -> Iterator[str]:
 
 def _score(r: Report) -> Iterator[str]:
     s = r.score
-    if not s.right + s.wrong + s.unknown:
+    if not s.right + s.wrong + s.harmful + s.unknown:
         return
-    yield f"{s.right} right, {s.wrong} wrong, {s.unknown} not known, as far as this journal tells"
-    if s.right + s.wrong:
+    harmful = f"{s.harmful} HARMFUL, " if s.harmful else ""
+    told = f"{s.right} right, {s.wrong} wrong, {harmful}{s.unknown} not known"
+    yield f"{told}, as far as this journal tells"
+    if s.right + s.wrong + s.harmful:
         yield f"right in {s.low:.0%} to {s.high:.0%} of such cases (95 % bounds)"
     else:
         yield "no share can be told of that"

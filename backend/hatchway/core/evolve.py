@@ -9,6 +9,7 @@ import msgspec
 from hatchway.core import events as ev
 from hatchway.core.drills import as_drill, with_drill
 from hatchway.core.evolve_services import after_run_event, closed, into_quarantine, service_after
+from hatchway.core.record import recorded
 from hatchway.core.state import (
     Answered,
     Authority,
@@ -66,7 +67,7 @@ def evolve(state: State, event: ev.Event | ev.Unknown, *, seq: int, at: float, i
     if idem and not isinstance(event, ev.AuthorityChanged | ev.CommandRefused):
         said = Answered(seq, _said(event), what=_verb(event), about=_about(event))
         state = _answered(state, idem, said)
-    return _replace(state, seq=seq)
+    return _replace(state, seq=seq, record=recorded(state.record, event, seq))
 
 
 def _started(event: ev.RunStarted, at: float) -> Run:

@@ -24,6 +24,7 @@ from hatchway.core.events import (
 from hatchway.core.expectations import Expected
 from hatchway.core.plan import CanaryStage, PipelinePlan
 from hatchway.core.quarantine import Wards
+from hatchway.core.record import TrackRecord
 from hatchway.core.undo import Undo
 
 StageStatus = Literal["pending", "running", "waiting", "passed", "failed", "cancelled"]
@@ -286,6 +287,7 @@ class State(Struct, frozen=True):
     drills: dict[str, Drill] = {}  # see drills.with_drill
     policy_digest: str = ""  # of the policy in force; empty: an older journal does not say
     frozen: dict[str, Frozen] = {}  # by environment; one that is not here has no freezes
+    record: TrackRecord = TrackRecord()  # how the agent's decisions turned out
 
     def authority_of(self, service: str) -> Authority:
         """Who is in control of `service`; the agent at epoch 0 when nothing was ever said."""

@@ -125,6 +125,7 @@ class Score(Struct, frozen=True, kw_only=True):
 
     right: int = 0
     wrong: int = 0
+    harmful: int = 0
     unknown: int = 0
     low: float = 0.0
     high: float = 1.0

@@ -13,7 +13,7 @@ from hatchway.journal.account import Answer, Chain, Change, Check, Decision, Lin
 from hatchway.journal.chain import Broken, Verified
 from hatchway.journal.checkpoint import Anchors
 from hatchway.journal.dossier import Dossier, Told
-from hatchway.journal.report_around import add, finish, plan_back
+from hatchway.journal.report_around import add, finish, plan_back, score
 
 
 def report(dossier: Dossier, found: Verified | Broken, anchors: Anchors) -> Report | None:
@@ -43,6 +43,7 @@ def report(dossier: Dossier, found: Verified | Broken, anchors: Anchors) -> Repo
     for told in dossier.told:
         _add(made, told)
     finish(made)
+    made.score = score((told.record.seq, told.event) for told in dossier.told)
     return made
 
 

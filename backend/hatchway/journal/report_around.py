@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 
 from msgspec.structs import replace
 
 from hatchway.core import events as ev
+from hatchway.core.record import of_run
 from hatchway.journal.account import BackOut, Line, Report, Score
 from hatchway.journal.port import Record
 
@@ -98,44 +100,15 @@ def finish(made: Report) -> None:
         for stop in made.stops
         if stop.op in _EMERGENCY or stop.direct
     )
-    made.score = score(made)
 
 
-def score(made: Report) -> Score:
-    """How the agent's proposals turned out, as far as the journal knows.
-
-    A promotion was right when what it led to was promoted and stood, and wrong when anybody went
-    back after it. A roll back was right when it was seen to be done, or a person said yes to it,
-    and wrong when a person said no. All else, and what is not over, is unknown.
-    """
-    right = wrong = unknown = 0
-    for decision in made.decisions:
-        if decision.what != "proposal":
-            continue
-        word = _turned_out(made, decision.word, decision.seq)
-        right, wrong, unknown = (
-            right + (word == "right"),
-            wrong + (word == "wrong"),
-            unknown + (word == "unknown"),
-        )
-    low, high = bounds(right, right + wrong)
-    return Score(right=right, wrong=wrong, unknown=unknown, low=low, high=high)
-
-
-def _turned_out(made: Report, capability: str, seq: int) -> str:
-    went_back = any(e.weight == 0 and (e.seq > seq or e.settled_seq > seq) for e in made.effects)
-    went_back = went_back or any(s.op == "rollback" and s.seq > seq for s in made.stops)
-    if capability == "promote":
-        if went_back:
-            return "wrong"
-        return "right" if made.outcome == "promoted" else "unknown"
-    if capability == "rollback":
-        answers = {a.status for a in made.approvals if a.capability == "rollback"}
-        if "rejected" in answers:
-            return "wrong"
-        done = any(line.what.endswith("DONE") for line in made.back_out.used)
-        return "right" if done or "accepted" in answers else "unknown"
-    return "unknown"
+def score(told: Iterable[tuple[int, ev.Event | ev.Unknown]]) -> Score:
+    """How the agent's decisions in a run turned out, as far as the journal knows: core/record.py."""
+    scores = of_run(told).scores.values()
+    right, wrong = sum(s.right for s in scores), sum(s.wrong for s in scores)
+    harmful, unknown = sum(s.harmful for s in scores), sum(s.unknown for s in scores)
+    low, high = bounds(right, right + wrong + harmful)
+    return Score(right=right, wrong=wrong, harmful=harmful, unknown=unknown, low=low, high=high)
 
 
 def bounds(right: int, of: int) -> tuple[float, float]:
