@@ -79,7 +79,7 @@ def test_pause_works_while_typing(fingers: Fingers) -> None:
     assert fingers.press("ctrl+p", 12, "\x10") == ["pause"]
 
 
-@pytest.mark.parametrize("page", ["w", "d", "l", "h"])
+@pytest.mark.parametrize("page", ["w", "d", "l", "question_mark"])
 def test_pause_works_on_every_page(fingers: Fingers, page: str) -> None:
     fingers.press(page, 10)
     assert fingers.hands.page != "first"

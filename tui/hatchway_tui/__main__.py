@@ -39,7 +39,20 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--theme", choices=("auto", "dark", "light", "ansi", "mono"), default="auto"
     )
+    parser.add_argument("--check-keys", action=_CheckKeys, help="is keys.yaml good? 2 when not")
     return parser.parse_args(argv)
+
+
+class _CheckKeys(argparse.Action):
+    """Prints a person's own keys, or what is wrong with their file, and nothing else is done."""
+
+    def __init__(self, option_strings: list[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from hatchway_tui.keymap import check  # noqa: PLC0415
+
+        parser.exit(check(os.environ))
 
 
 def login() -> str:
@@ -74,6 +87,7 @@ def main(argv: list[str] | None = None) -> int:
         os.environ.pop(stale, None)
     from hatchway_tui.alert import Wanted, fitting  # noqa: PLC0415
     from hatchway_tui.app import Dashboard  # noqa: PLC0415 - the settings come first
+    from hatchway_tui.keymap import load, place  # noqa: PLC0415
     from hatchway_tui.link import Address  # noqa: PLC0415
     from hatchway_tui.paint.ink import palette_for  # noqa: PLC0415
 
@@ -88,6 +102,7 @@ def main(argv: list[str] | None = None) -> int:
         palette=palette_for(os.environ, os.environ.get("HATCHWAY_THEME", asked.theme) if asked.theme == "auto" else asked.theme),
         ascii_only=not encoding.startswith("utf"),
         alerts=fitting(alerts, os.environ.get("TERM", "")),
+        keys=load(place(os.environ)),
     )  # fmt: skip
     app.run(mouse=asked.mouse == "on")
     return app.return_code or 0

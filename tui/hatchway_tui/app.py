@@ -27,6 +27,7 @@ from hatchway_tui.alert import Alert, Wanted
 from hatchway_tui.control import Rights
 from hatchway_tui.glass import Glass
 from hatchway_tui.hands import Hands, Leave, Order, Redraw, Send
+from hatchway_tui.keys import SHIPPED, Keymap
 from hatchway_tui.link import Address, Answer, Link
 from hatchway_tui.mirror import Event, Heard, Model, fold, services
 from hatchway_tui.pages.page import Ask
@@ -70,6 +71,7 @@ class Dashboard(App[int]):
     def __init__(
         self, address: Address, *, service: str = "", palette: str = "dark",
         ascii_only: bool = False, alerts: Wanted | None = None, thin: bool = True,
+        keys: Keymap = SHIPPED,
     ) -> None:  # fmt: skip
         keyboard.install()
         super().__init__()
@@ -79,7 +81,7 @@ class Dashboard(App[int]):
         self.model = Model(
             phase_since=at, skew=time.time() - at, governor_known=bool(address.governor)
         )
-        self.hands = Hands(service=service)
+        self.hands = rules.with_keys(Hands(service=service), keys, at)
         self.glass = Glass(palette, ascii_only)
         self.link = Link(address, self.tell)
         self.wire = Wire() if thin else None
@@ -162,9 +164,9 @@ class Dashboard(App[int]):
             self.draw()
         elif isinstance(event, events.MouseDown):
             if event.y >= self.size.height - 4 and event.y < self.size.height - 1:
-                key = button_at(self.size.width, event.x)
-                key = "f" if key == "r" and self.hands.armed else key
-                self.pressed(key, key, time.monotonic())
+                action = button_at(self.size.width, event.x)
+                action = "fire" if action == "rollback" and self.hands.armed else action
+                self.pressed(self.hands.keys.keys[action][0], None, time.monotonic())
         elif not isinstance(event, events.MouseEvent):
             if isinstance(event, Driver.SignalResume) and self.wire is not None:
                 self.wire.forget()  # another program had the terminal

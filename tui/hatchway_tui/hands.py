@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from hatchway.edge.protocol import CommandKind, ItemDoc
 from hatchway_tui import reading
 from hatchway_tui.control import Rights, control_of, direct, live, who, why_not
-from hatchway_tui.keys import BY_ID, BY_KEY
+from hatchway_tui.keys import BY_ID, GO_BACK, SHIPPED, Keymap, shown
 from hatchway_tui.mirror import Model, items, run_of
 from hatchway_tui.reading import MOVES, Extent, Move
 
@@ -87,6 +87,7 @@ class Order(Struct, frozen=True):
 class Hands(Struct, frozen=True):
     """What the person is doing."""
 
+    keys: Keymap = SHIPPED
     service: str = ""
     page: str = "first"  # or the id of the action that opened it
     scroll: int = 0  # the row on top of a page
@@ -144,11 +145,11 @@ def press(
 
     `crowded`: it came together with other keys in one read.
     """
-    action = BY_KEY.get(key)
+    action = hands.keys.actions.get(key)
     stray = key in _STRAYS or key.startswith("alt+") or char in {"[", "O", "\x1b"}
     fast = crowded or at - hands.last_key_at < TOO_FAST or at - hands.stray_at < STRAY_FOR
     hands = replace(hands, last_key_at=at, stray_at=at if stray else hands.stray_at)
-    if hands.entry is not None and key != "ctrl+p":
+    if hands.entry is not None and not hands.keys.pauses_while_typing(key, char):
         return _type(hands, model, key, char, at, fast)
     if action is None:
         return (_disarm(hands, at, "any other key disarms") if hands.armed else hands), []
@@ -157,7 +158,7 @@ def press(
         if action.id in {"next", "previous", "close"}:
             return hands, []
     if action.rule == "guarded" and fast:
-        return _say(hands, f"{char or key}: ignored, press again", "warn", at), []
+        return _say(hands, f"{shown(key)}: ignored, press again", "warn", at), []
     if action.id != "takeover":
         hands = replace(hands, twice_at=-1e9)
     match action.id:
@@ -187,8 +188,10 @@ def _look(hands: Hands, model: Model, action: str, key: str, at: float) -> Press
         case "close":
             hands = replace(hands, notice=None)
             if first:
-                return (reading.opened(hands, "run") if key == "enter" else hands), []
-            if hands.filter and key == "escape":
+                return (
+                    reading.opened(hands, "run") if key == hands.keys.keys["close"][0] else hands
+                ), []
+            if hands.filter and key not in GO_BACK:
                 return reading.cleared(hands), []
             return reading.opened(hands, "first"), []
         case "next" | "previous" if first:
@@ -215,6 +218,15 @@ def say(hands: Hands, text: str, tone: Tone, at: float) -> Hands:
     return _say(hands, text, tone, at)
 
 
+def with_keys(hands: Hands, keys: Keymap, at: float) -> Hands:
+    """The hands with a person's own keys; what is wrong with their file is said for a minute."""
+    hands = replace(hands, keys=keys)
+    if not keys.trouble:
+        return hands
+    text = f"{keys.trouble[0]}. The shipped keys are in use ({keys.of('keys')} says more)"
+    return replace(hands, notice=Notice(text, "warn", at + 60.0))
+
+
 def _disarm(hands: Hands, at: float, why: str) -> Hands:
     return _say(replace(hands, armed=None), f"roll back disarmed: {why}", "warn", at)
 
@@ -237,7 +249,8 @@ def _take_over(hands: Hands, model: Model, rights: Rights, at: float) -> Pressed
     confirmed = at - hands.twice_at <= TWICE_UNTIL and hands.twice_epoch == control.epoch
     if other and not confirmed and not why_not(model, rights, "takeover", hands.service):
         hands = replace(hands, twice_at=at, twice_epoch=control.epoch)
-        text = f"{control.holder} has the wheel. Press o again to take it from {control.holder}"
+        again = f"Press {hands.keys.of('takeover')} again"
+        text = f"{control.holder} has the wheel. {again} to take it from {control.holder}"
         return _say(hands, text, "warn", at), []
     return _send(replace(hands, twice_at=-1e9), model, rights, "takeover", at)
 
@@ -265,12 +278,15 @@ def _arm(hands: Hands, model: Model, rights: Rights, at: float) -> Pressed:
 def _fire(hands: Hands, model: Model, rights: Rights, at: float) -> Pressed:
     armed = hands.armed
     if armed is None:
-        return _say(hands, "f does nothing alone: press r first, it shows what f would do", "warn", at), []  # fmt: skip
+        text = "{fire} does nothing alone: press {rollback} first, it shows what {fire} would do"
+        return _say(hands, hands.keys.fill(text), "warn", at), []
     if at - armed.at < FIRE_FROM:
-        return _say(hands, "f: too soon after r, ignored; press again", "warn", at), []
+        text = "{fire}: too soon after {rollback}, ignored; press again"
+        return _say(hands, hands.keys.fill(text), "warn", at), []
     hands = replace(hands, armed=None)
     if at - armed.at > FIRE_UNTIL:
-        return _disarm(hands, at, "more than 10 s passed; press r again"), []
+        text = "more than 10 s passed; press {rollback} again"
+        return _disarm(hands, at, hands.keys.fill(text)), []
     why = _moved(armed, model)
     if why:
         return _disarm(hands, at, why), []

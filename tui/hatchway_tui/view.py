@@ -7,6 +7,7 @@ from msgspec import Struct
 from hatchway.edge.protocol import MetricsDoc, RunDoc
 from hatchway_tui.control import Control, Rights, control_of
 from hatchway_tui.hands import Hands
+from hatchway_tui.keys import Keymap
 from hatchway_tui.mirror import Model, run_of
 
 
@@ -19,6 +20,11 @@ class View(Struct, frozen=True):
     now: float
     at: float
     address: str = ""
+
+    @property
+    def keys(self) -> Keymap:
+        """The keys as they are for this person; what is painted names a key only through it."""
+        return self.hands.keys
 
     @property
     def run(self) -> RunDoc | None:

@@ -26,7 +26,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--title", choices=("on", "off"), help="the terminal's: who is in control")
     parser.add_argument("--notify", choices=("on", "off"), help="OSC 9, while looking elsewhere")
     parser.add_argument("--theme", choices=("auto", "dark", "light", "ansi", "mono"))
+    parser.add_argument(
+        "--check-keys", action="store_true", help="is keys.yaml good? says what not, and exits 2"
+    )
     asked = parser.parse_args(argv)
+    if asked.check_keys:
+        return _show(["--check-keys"])
     directory = where.find(asked.dir)
     remote = bool(asked.backend)
     if not remote and not os.path.isdir(directory):

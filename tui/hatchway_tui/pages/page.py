@@ -87,7 +87,8 @@ def _title(canvas: Canvas, page: Page, view: View, extent: Extent) -> None:
     said: list[str] = []
     wanted = view.hands.filter.strip()
     if wanted and page.filters:
-        said.append(f"only {safe_text.fit(wanted, 20)} (Esc: all)")
+        clears = view.keys.clears()
+        said.append(f"only {safe_text.fit(wanted, 20)}" + (f" ({clears}: all)" if clears else ""))
     elif wanted and not extent.matches:
         said.append(f"{safe_text.fit(wanted, 20)}: not found")
     elif wanted:
@@ -100,7 +101,8 @@ def _title(canvas: Canvas, page: Page, view: View, extent: Extent) -> None:
         below, hands = extent.total - last, view.hands
         if below:
             new = max(extent.total - hands.seen, 0) if hands.seen else 0
-            said.append(f"{new} NEW BELOW (End)" if new else f"{below} below (End)")
+            end = view.keys.of("end")
+            said.append(f"{new} NEW BELOW ({end})" if new else f"{below} below ({end})")
         else:
             said.append("FOLLOWING" if not hands.end and not wanted else "AT THE END")
     right = ", ".join(said)

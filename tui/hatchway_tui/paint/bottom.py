@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hatchway_tui import safe_text
 from hatchway_tui.control import direct, live, who, why_not
 from hatchway_tui.hands import FIRE_UNTIL, Order
-from hatchway_tui.keys import ACTIONS, shown
+from hatchway_tui.keys import ACTIONS
 from hatchway_tui.mirror import items
 from hatchway_tui.paint import words
 from hatchway_tui.paint.canvas import Canvas, Piece
@@ -86,7 +86,7 @@ def log(view: View, width: int, height: int) -> Canvas:
 class Button(NamedTuple):
     """What one of the three big buttons says."""
 
-    key: str
+    action: str  # whose key it names
     label: str
     sub: str
     tone: str
@@ -123,41 +123,44 @@ def _pause_button(view: View) -> Button:
     sub, tone = _sub(view, "pause", "one key")
     order, mode = _order(view, "pause"), view.control.mode
     if order and not order.answered:
-        return Button("p", "PAUSING...", "sent", "warn")
+        return Button("pause", "PAUSING...", "sent", "warn")
     if mode == "paused":
         confirmed = _mark(order) if order else ""
-        return Button("p", "PAUSED", f"{confirmed} {view.control.holder}".strip(), tone or "dim")
+        return Button(
+            "pause", "PAUSED", f"{confirmed} {view.control.holder}".strip(), tone or "dim"
+        )
     if tone and view.rights.read_only:
-        return Button("p", "PAUSE", "ask oncall to pause", tone)
-    return Button("p", "PAUSE AGENT", sub, tone or "acc")
+        return Button("pause", "PAUSE", "ask oncall to pause", tone)
+    return Button("pause", "PAUSE AGENT", sub, tone or "acc")
 
 
 def _take_button(view: View) -> Button:
     sub, tone = _sub(view, "takeover", "one key")
     order, control = _order(view, "takeover"), view.control
     if order and not order.answered:
-        return Button("o", "TAKING OVER...", "sent", "warn")
+        return Button("takeover", "TAKING OVER...", "sent", "warn")
     if control.mode == "person":
         if control.holder == who(view.model, view.rights):
-            sub = _mark(order) if order else "g gives back"
-            return Button("o", "YOU HAVE IT", sub, tone or "dim")
-        return Button("o", "TAKE OVER", "twice", tone or "warn")
-    return Button("o", "TAKE OVER", sub, tone or "warn")
+            sub = _mark(order) if order else view.keys.fill("{release} gives back")
+            return Button("takeover", "YOU HAVE IT", sub, tone or "dim")
+        return Button("takeover", "TAKE OVER", "twice", tone or "warn")
+    return Button("takeover", "TAKE OVER", sub, tone or "warn")
 
 
 def _roll_button(view: View) -> Button:
-    sub, tone = _sub(view, "rollback", "then f")
+    then = view.keys.fill("then {fire}")
+    sub, tone = _sub(view, "rollback", then)
     order, armed = _order(view, "rollback"), view.hands.armed
     if armed is not None:
         left = max(int(armed.at + FIRE_UNTIL - view.at + 0.999), 0)
-        return Button("f", "ROLL BACK NOW", f"{left}s left", "bad")
+        return Button("fire", "ROLL BACK NOW", f"{left}s left", "bad")
     if order and not order.answered:
-        return Button("r", "ROLLING BACK...", "sent", "bad")
+        return Button("rollback", "ROLLING BACK...", "sent", "bad")
     if order and order.ok:
-        return Button("r", "ROLL BACK", f"ordered {_mark(order)}", tone or "bad")
+        return Button("rollback", "ROLL BACK", f"ordered {_mark(order)}", tone or "bad")
     if not tone and sub == "direct":
-        sub = "then f, direct"
-    return Button("r", "ROLL BACK", sub, tone or "bad")
+        sub = f"{then}, direct"
+    return Button("rollback", "ROLL BACK", sub, tone or "bad")
 
 
 def buttons(view: View, width: int, height: int) -> Canvas:
@@ -169,17 +172,17 @@ def buttons(view: View, width: int, height: int) -> Canvas:
     x = pad
     for index, button in enumerate(buttons_of(view)):
         cells = each if index < 2 else width - pad - x
-        _button(canvas, x, cells, height, button)
+        _button(canvas, view, x, cells, height, button)
         x += each + gap
     return canvas
 
 
 def button_at(width: int, x: int) -> str:
-    """The key of the button under column `x`."""
-    return "por"[max(0, min(2, x * 3 // max(width, 1)))]
+    """The action of the button under column `x`."""
+    return ("pause", "takeover", "rollback")[max(0, min(2, x * 3 // max(width, 1)))]
 
 
-def _button(canvas: Canvas, x: int, width: int, height: int, button: Button) -> None:
+def _button(canvas: Canvas, view: View, x: int, width: int, height: int, button: Button) -> None:
     tone, middle = button.tone, height // 2
     canvas.fill(x, 0, width, height, "btn")
     inset = 0
@@ -189,12 +192,12 @@ def _button(canvas: Canvas, x: int, width: int, height: int, button: Button) -> 
         canvas.put(x, 1, "┃", tone)
         canvas.put(x + width - 1, 1, "┃", tone)
         canvas.put(x, 2, "┗" + "━" * (width - 2) + "┛", tone)
-    label = button.label
-    room = width - 2 * inset - 4
+    label, chip = button.label, f" {view.keys.of(button.action)} "
+    room = width - 2 * inset - safe_text.width(chip) - 1
     if safe_text.width(f"{label} {button.sub}") > room:
         label = label.replace(" AGENT", "").replace(" NOW", "")
     dead = tone == "faint"
-    at = canvas.put(x + inset, middle, f" {button.key} ", "ink", True, "line" if dead else tone) + 1
+    at = canvas.put(x + inset, middle, chip, "ink", True, "line" if dead else tone) + 1
     end = x + width - (1 if dead else max(inset, 1))
     sub = _fitting(button.sub, end - at - safe_text.width(label) - 1)
     at = canvas.say(at, middle, Piece(label, "dim" if dead else "hi", True), end=end)
@@ -209,7 +212,7 @@ def _fitting(sub: str, cells: int) -> str:
     for text in parts:
         if safe_text.width(text) <= cells:
             return text
-    return "" if sub in {"one key", "then f"} else safe_text.fit(sub, cells)
+    return "" if sub == "one key" or sub.startswith("then ") else safe_text.fit(sub, cells)
 
 
 def _place(view: View) -> str:
@@ -266,7 +269,7 @@ def _worth_hinting(view: View) -> list[tuple[str, str]]:
             not items(view.model) or not live(view.model) or view.rights.read_only
         ):
             continue
-        out.append((shown(action.keys[0]), action.label))
+        out.append((view.keys.of(action.id), action.label))
     if view.hands.page != "first":
-        out[:0] = [("Enter", "back"), ("/", "search")]
+        out[:0] = [(view.keys.of("close"), "back"), (view.keys.of("search"), "search")]
     return out

@@ -33,7 +33,8 @@ def needs(view: View, width: int, height: int) -> Canvas:
         if y >= height:
             break
         if y == height - 1 and index < len(waiting) - 1 and index > 0:
-            canvas.put(2, y, f"and {len(waiting) - index} more: down or tab marks the next", "dim")
+            more = f"and {len(waiting) - index} more: {view.keys.of('next')} marks the next"
+            canvas.put(2, y, more, "dim")
             break
         full = _card_lines(view, item, width - 3, marked=item.id == focus)
         rows = 1 + max(0, min(len(full), spare))
@@ -104,8 +105,8 @@ def _card_lines(view: View, item: ItemDoc, width: int, marked: bool) -> list[tup
         lines.insert(0, (Piece(why, "warn"),))
     elif marked:
         hints: list[Piece] = []
-        for key, word in (("a", "accept"), ("x", "reject"), ("w", "why"), ("d", "changes")):
-            hints += [Piece(key, "acc", True), Piece(f" {word}   ", "dim")]
+        for word in ("accept", "reject", "why", "changes"):
+            hints += [Piece(view.keys.of(word), "acc", True), Piece(f" {word}   ", "dim")]
         # the keys go last but above what does not fit
         lines.insert(min(len(lines), top), tuple(hints))
     if item.default:

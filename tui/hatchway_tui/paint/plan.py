@@ -29,7 +29,7 @@ def plan(view: View, armed: Armed, width: int, height: int) -> Canvas:
         what += f" {run.to_version} → {run.from_version}"
     what += f" in {environment}" if environment else ""
     canvas.say(x, 0, Piece(first, "warn", True), end=end)
-    right = canvas.right(end, 1, Piece(" press f to fire ", "ink", True, "bad"), Piece(f"  {left}s left"))  # fmt: skip
+    right = canvas.right(end, 1, Piece(f" press {view.keys.of('fire')} to fire ", "ink", True, "bad"), Piece(f"  {left}s left"))  # fmt: skip
     canvas.say(x, 1, Piece(what, "hi", True), end=right - 1)
     for y, (head, text, tone) in enumerate(_rows(view, armed), start=2):
         if y < height:
@@ -54,7 +54,8 @@ def _rows(view: View, armed: Armed) -> list[tuple[str, str, str]]:
     if computed:
         undo, tone = computed, "ok" if computed.upper().startswith("YES") else "bad"
     else:
-        undo, tone = "not computed for this moment: read the changes (d)", "warn"
+        changes = view.keys.of("changes")
+        undo, tone = f"not computed for this moment: read the changes ({changes})", "warn"
     return [
         ("will do", will, "txt"),
         ("will not", "touch database, flags, configuration or other services", "txt"),

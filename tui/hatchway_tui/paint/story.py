@@ -65,17 +65,19 @@ def story(view: View) -> Story:
         heard = words.age(view.at - model.heard_at)
         text = f"as heard {heard} ago; nothing new is decided; the governor pauses it soon"
         told = Story(told.word, told.tone, told.headline, told.why, text, told.sure)
+    give_back = view.keys.of("release")
     if view.control.mode == "paused":
         by = view.control.holder or "somebody"
         told = Story(
             told.word, told.tone, told.headline, told.why,
-            f"PAUSED by {by}: no new step until somebody gives back (g); traffic stays as it is",
+            f"PAUSED by {by}: no new step until somebody gives back ({give_back}); "
+            "traffic stays as it is",
             told.sure,
         )  # fmt: skip
     elif view.control.mode == "person":
         told = Story(
             told.word, told.tone, told.headline, told.why,
-            f"{view.control.holder or 'a person'} has the wheel: the agent only watches until g",
+            f"{view.control.holder or 'a person'} has the wheel: the agent only watches until {give_back}",
             told.sure,
         )  # fmt: skip
     return told
@@ -121,9 +123,8 @@ def _ended(view: View, run: RunDoc) -> Story:
         why += _judged(run.verdict)
     following = run.next or f"nothing waits; {run.weight} % on the canary"
     if view.control.mode == "paused":
-        following = (
-            f"the agent stays PAUSED by {view.control.holder or 'somebody'} until g gives back"
-        )
+        give_back = view.keys.of("release")
+        following = f"the agent stays PAUSED by {view.control.holder or 'somebody'} until {give_back} gives back"
     return Story(word, tone, sentences.get(run.outcome, f"Ended at {at}."), tuple(why), following)
 
 

@@ -186,7 +186,9 @@ def _may(view: View) -> tuple[str, str]:
         return _READ_ONLY, "warn"
     if you is None:
         return "", "dim"
-    stop = "r f rolls back" if view.control.mode == "paused" else "p pauses"
+    pauses = view.keys.fill("{pause} pauses")
+    rolls = view.keys.fill("{rollback} {fire} rolls back")
+    stop = rolls if view.control.mode == "paused" else pauses
     may = [word for act, word in _ACTS.items() if act in you.can]
     if not may:
         return "may only look: ask oncall to stop it", "warn"
@@ -197,7 +199,7 @@ def _may(view: View) -> tuple[str, str]:
         return f"may stop: {stop}; not {lacks}", "dim"
     if "pause" not in you.can:
         return f"may {', '.join(may)}; ask oncall to stop it", "warn"
-    return f"may {', '.join(may)}: p pauses", "dim"
+    return f"may {', '.join(may)}: {pauses}", "dim"
 
 
 def _lost(view: View) -> tuple[list[Group], list[Group]]:
@@ -207,7 +209,7 @@ def _lost(view: View) -> tuple[list[Group], list[Group]]:
     if model.phase == "silent":
         again = "connected, no word from it"
     if direct(model) and governor_answers(model):
-        way = "p o r go DIRECT to the governor"
+        way = view.keys.fill("{pause} {takeover} {rollback} go DIRECT to the governor")
     elif direct(model):
         way = model.governor_trouble or "the governor was not asked yet"
     else:
