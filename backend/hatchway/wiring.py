@@ -28,14 +28,16 @@ from hatchway.core.events import Event
 from hatchway.core.oncall import on_call
 from hatchway.core.policy import Policy
 from hatchway.core.schedules import Schedules
-from hatchway.edge.chronicle import Chronicle
 from hatchway.edge.desk import Desk
 from hatchway.edge.figures import house
+from hatchway.edge.handing import Handing
 from hatchway.edge.health import Health
 from hatchway.edge.hub import Hub
+from hatchway.edge.on_duty import duty_words
 from hatchway.edge.publisher import Publisher
 from hatchway.edge.queries.registry import Sources, queries
 from hatchway.edge.server import serve
+from hatchway.edge.shift import Shift
 from hatchway.edge.tally import Tally
 from hatchway.edge.turned_away import journal_turned_away
 from hatchway.forge.git import GitForge
@@ -130,8 +132,6 @@ async def _backend(
         publisher = Publisher(hub, ledger, live, installation, clock, health)
         tally = Tally()
         ledger.listen(tally.take)
-        chronicle = Chronicle()
-        ledger.listen(chronicle.take)
         checkpoints = None
         if installation.checkpoints is not None:
             checkpoints = Checkpoints(
@@ -157,6 +157,10 @@ async def _backend(
             on_call=lambda: on_call(in_force.roster, clock()).people,
         )
         ledger.listen(notices.take)
+        shift = Shift()
+        ledger.listen(shift.take)
+        publisher.on_duty = lambda: duty_words(in_force.roster, clock())
+        publisher.shift = lambda: shift.said
         await ledger.replay()
         health.house = house(ledger, live, tally, installation, clock)
 
@@ -186,6 +190,7 @@ async def _backend(
             pipelines=settings.pipelines,
             drill_every_s=installation.drill_every_s,
         )
+        handing = Handing(ledger, live, installation, in_force, shift, clock)
         desk = Desk(
             installation=installation,
             pipelines=settings.pipelines,
@@ -198,11 +203,9 @@ async def _backend(
             allowed_signers=(
                 directory / installation.allowed_signers if installation.allowed_signers else None
             ),
+            handing=handing,
         )
-        sources = Sources(
-            ledger, live, installation, settings.pipelines, in_force, clock, chronicle,
-            directory / "jobs",
-        )  # fmt: skip
+        sources = Sources(ledger, live, installation, settings.pipelines, in_force, clock, handing)
         async with (
             serve(
                 directory,

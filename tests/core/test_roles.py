@@ -34,6 +34,9 @@ MAY: dict[str, set[str]] = {
     "challenge": {"approver"},
     "review": {"operator", "approver", "admin", "auditor"},
     "start": {"operator"},
+    "handover": {"operator", "approver", "admin"},
+    "acknowledge": {"operator", "approver", "admin"},
+    "ask": {"operator", "approver", "admin", "viewer", "auditor"},
 }
 COMMANDS = tuple(MAY)
 GROUPS = [
@@ -44,6 +47,8 @@ GROUPS = [
 
 
 def in_table(kind: str, roles: frozenset[str], read_only: bool) -> bool:
+    if kind == "ask":  # it changes nothing, so it is open to those who may only look
+        read_only = False
     return not read_only and "agent" not in roles and bool(MAY[kind] & roles)
 
 

@@ -13,13 +13,14 @@ STOPS = {"pause", "takeover", "rollback", "stop_all"}
 
 # Who may do what, written out from the safety design.
 TELLS = {"expect", "withdraw"}
+SHIFT = {"handover", "acknowledge", "ask"}
 TABLE = {
-    "viewer": set(),
-    "auditor": {"review"},
+    "viewer": {"ask"},
+    "auditor": {"review", "ask"},
     "agent": {"propose"},
-    "operator": STOPS | TELLS | {"release", "readmit", "start", "drill", "review"},
-    "approver": STOPS | TELLS | {"approve", "lift", "close", "review"},
-    "admin": STOPS | {"release", "readmit", "configure", "drill", "review"},
+    "operator": STOPS | TELLS | SHIFT | {"release", "readmit", "start", "drill", "review"},
+    "approver": STOPS | TELLS | SHIFT | {"approve", "lift", "close", "review"},
+    "admin": STOPS | SHIFT | {"release", "readmit", "configure", "drill", "review"},
 }
 
 

@@ -92,7 +92,7 @@ async def test_a_document_that_cannot_be_made_takes_no_other_along(
 
     for name in ("run_doc", "authority_doc"):
         monkeypatch.setattr(views, name, broken)
-    monkeypatch.setattr(documents, "needs_doc", broken)
+    monkeypatch.setattr(documents, "needs_now", broken)
     await shown.run()
     docs = shown.docs()
     assert "system" in docs

@@ -121,6 +121,10 @@ EVENTS: tuple[ev.Event, ...] = (
     ev.PolicyChanged(digest="b", was="a", changes=("w",), by="ana"),
     ev.PolicyRefused(in_force="a", file="policy.yaml", line=3, column=1, why="w"),
     ev.FreezeChanged(environment="prod", stands="closed", freeze="weekend", why="w"),
+    ev.HandedOver(handover="handover-7", by="ana", fields=(), digest="d", to=("luis",)),
+    ev.HandoverAcknowledged(handover="handover-7", digest="d", by="luis", said="w"),
+    ev.OncallAsked(ask="ask-7", op="pause", **SHOP, by="luis", reason="w", role="viewer"),
+    ev.AskDeclined(ask="ask-7", **SHOP, by="ana", reason="w"),
     ev.NoticeSent(notice="7.0", via="oncall", about="shop is held", attempts=1),
     ev.NoticeFailed(notice="7.0", via="oncall", about="shop is held", why="w", attempts=3),
 )

@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from hatchway.edge.docs.changes import ChangesDoc
-from hatchway.edge.docs.log import JobLog
-from hatchway.edge.docs.run import RunStory
-from hatchway.edge.docs.why import WhyDoc
-
-DOCS: dict[str, type[Struct]] = {
-    "run": RunStory,
-    "why": WhyDoc,
-    "changes": ChangesDoc,
-    "log": JobLog,
-}
+DOCS: dict[str, type[Struct]] = {}
 """By the kind of query: what `Told.doc` is."""
 
 PREFIX = "q:"

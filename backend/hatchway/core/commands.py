@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from hatchway.core.events import Mode, Signature
+from hatchway.core.events_of_duty import Field, Op
 from hatchway.core.people import Who
 from hatchway.core.plan import MetricSpec, PipelinePlan
 
@@ -122,5 +123,40 @@ class CloseBreaker(Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class HandOver(Struct, frozen=True, kw_only=True):
+    """Hand the shift over to `to`. The fields were made from the state and the journal."""
+
+    id: str
+    by: str
+    to: tuple[str, ...]
+    fields: tuple[Field, ...]
+    since: int
+    keeps: tuple[str, ...] = ()
+    who: Who | None = None
+
+
+class Acknowledge(Struct, frozen=True, kw_only=True):
+    """Take a shift over: the text of this `digest` was read, and nothing else."""
+
+    id: str
+    by: str
+    handover: str
+    digest: str
+    said: str = ""
+    who: Who | None = None
+
+
+class AskOncall(Struct, frozen=True, kw_only=True):
+    """Ask those who may to pause, take over or roll back. `role` says why one does not oneself."""
+
+    id: str
+    by: str
+    service: str
+    op: Op
+    reason: str = ""
+    role: str = ""
+
+
 Order = Lift | Expect | Withdraw | CloseBreaker
-Command = StartRun | Accept | Reject | Review | Release | Order
+Duty = HandOver | Acknowledge | AskOncall
+Command = StartRun | Accept | Reject | Review | Release | Order | Duty

@@ -9,10 +9,11 @@ from typing import assert_never
 
 import msgspec
 
-from hatchway.core import approvals, residue, several
+from hatchway.core import approvals, asks, residue, several
 from hatchway.core import commands as cmd
 from hatchway.core import events as ev
 from hatchway.core.answers import Accepted, Refused
+from hatchway.core.decide_duty import decline, duty
 from hatchway.core.decide_services import NOT_PEOPLE, order, why_only_recommends
 from hatchway.core.people import Who, fold, is_named
 from hatchway.core.quarantine import in_quarantine
@@ -34,6 +35,8 @@ def decide(state: State, command: cmd.Command, now: float) -> Accepted | Refused
             return _release(state, command)
         case cmd.Lift() | cmd.Expect() | cmd.Withdraw() | cmd.CloseBreaker():
             return order(state, command, now)
+        case cmd.HandOver() | cmd.Acknowledge() | cmd.AskOncall():
+            return duty(state, command, now)
         case _:
             assert_never(command)
 
@@ -122,6 +125,9 @@ def _close_item(state: State, command: cmd.Accept | cmd.Reject, now: float) -> A
     left = residue.named(state, command.item)
     if left is not None:
         return residue.close(left, command)
+    asked = asks.named(state.asks, command.item)
+    if asked is not None:
+        return decline(asked, command, now)
     found = _find(state, command.item)
     if found is None:
         return Refused("no_such_item", f"Nothing called {command.item!r} waits for an answer.")

@@ -14,6 +14,13 @@ from msgspec import Struct
 
 from hatchway.core.drills import DrillRecorded
 from hatchway.core.event import EventBase as _Event
+from hatchway.core.events_of_duty import (
+    AskDeclined,
+    DutyEvent,
+    HandedOver,
+    HandoverAcknowledged,
+    OncallAsked,
+)
 from hatchway.core.events_of_effects import (
     By,  # noqa: F401  known as events.By
     CapsuleArmed,
@@ -397,6 +404,7 @@ Event = (
     | WireRefused
     | JournalSealed
     | RulesEvent
+    | DutyEvent
 )
 
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
@@ -417,10 +425,12 @@ def stream_of(event: Event) -> str:
             return f"service/{event.service}"
         case ExpectationWithdrawn() | BreakerOpened() | BreakerClosed():
             return f"service/{event.service}"
-        case TargetChanged() | TargetRestored():
+        case TargetChanged() | TargetRestored() | OncallAsked() | AskDeclined():
             return f"service/{event.service}"
         case DrillRecorded():
             return "drills"
+        case HandedOver() | HandoverAcknowledged():
+            return "handovers"
         case JournalSealed():
             return "journal"
         case WireRefused():

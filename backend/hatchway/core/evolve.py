@@ -7,7 +7,9 @@ from typing import assert_never
 import msgspec
 
 from hatchway.core import events as ev
+from hatchway.core.answered import answer_of
 from hatchway.core.drills import as_drill, with_drill
+from hatchway.core.evolve_duty import authority_after, duty_after
 from hatchway.core.evolve_services import after_run_event, closed, into_quarantine, service_after
 from hatchway.core.record import recorded
 from hatchway.core.state import (
@@ -49,6 +51,8 @@ def evolve(state: State, event: ev.Event | ev.Unknown, *, seq: int, at: float, i
             state = service_after(state, event, at)
         case ev.BreakerOpened() | ev.BreakerClosed() | ev.TargetChanged() | ev.TargetRestored():
             state = service_after(state, event, at)
+        case ev.HandedOver() | ev.HandoverAcknowledged() | ev.OncallAsked() | ev.AskDeclined():
+            state = duty_after(state, event, seq, at)
         case ev.DrillRecorded():
             state = _replace(state, drills=with_drill(state.drills, as_drill(event.evidence, at)))
         case ev.PolicyChanged():
@@ -65,8 +69,7 @@ def evolve(state: State, event: ev.Event | ev.Unknown, *, seq: int, at: float, i
                 state = _with_run(state, changed)
                 state = after_run_event(state, changed, event, at)
     if idem and not isinstance(event, ev.AuthorityChanged | ev.CommandRefused):
-        said = Answered(seq, _said(event), what=_verb(event), about=_about(event))
-        state = _answered(state, idem, said)
+        state = _answered(state, idem, answer_of(event, seq))
     return _replace(state, seq=seq, record=recorded(state.record, event, seq))
 
 
@@ -217,6 +220,8 @@ def _run_after(run: Run, event: ev.Event, at: float) -> Run:
             return run
         case ev.NoticeSent() | ev.NoticeFailed():
             return run
+        case ev.HandedOver() | ev.HandoverAcknowledged() | ev.OncallAsked() | ev.AskDeclined():
+            return run
         case _:
             assert_never(event)
 
@@ -324,6 +329,7 @@ def _authority_changed(state: State, event: ev.AuthorityChanged, seq: int, at: f
         # A line that comes late, after what followed it was adopted: it happened, and is over.
         authority = _replace(known, spool=event.spool)
     state = _replace(state, authority={**state.authority, event.service: authority})
+    state = authority_after(state, event, seq)
     if event.op == "release":
         state = closed(state, event.service)
     said = said_of_authority(event)
@@ -387,68 +393,6 @@ def said_of_authority(event: ev.AuthorityChanged) -> str:
             return f"epoch {event.epoch} read back from the governor"
         case _:
             return f"{event.mode.upper()} by {event.by}"
-
-
-def _said(event: ev.Event | ev.Unknown) -> str:
-    match event:
-        case ev.RunStarted():
-            return f"run {event.run} started"
-        case ev.ItemClosed():
-            return f"{event.status} by {event.by}"
-        case ev.QuarantineLifted():
-            return f"{event.commit[:9]} may be released again, says {event.by}"
-        case ev.ExpectationDeclared():
-            return f"{event.expectation}: {event.metric} up to {event.at_most:g} is expected"
-        case ev.ExpectationWithdrawn():
-            return f"{event.expectation} withdrawn by {event.by}"
-        case ev.BreakerClosed():
-            return f"breaker of {event.service} closed by {event.by}"
-        case ev.ResidueAccepted():
-            return f"what the rollback of run {event.run} left is accepted by {event.by}"
-        case ev.DrillRecorded():
-            return f"drill {event.evidence.drill} recorded"
-        case ev.RunReviewed():
-            return f"run {event.run} reviewed by {event.by}"
-        case _:
-            return "done"
-
-
-def _verb(event: ev.Event | ev.Unknown) -> str:
-    match event:
-        case ev.RunStarted():
-            return "start"
-        case ev.ItemClosed():
-            return "accept" if event.status == "accepted" else "reject"
-        case ev.ResidueAccepted():
-            return "accept"
-        case ev.QuarantineLifted():
-            return "lift"
-        case ev.ExpectationDeclared():
-            return "expect"
-        case ev.ExpectationWithdrawn():
-            return "withdraw"
-        case ev.BreakerClosed():
-            return "close"
-        case ev.DrillRecorded():
-            return "drill"
-        case ev.RunReviewed():
-            return "review"
-        case _:
-            return ""
-
-
-def _about(event: ev.Event | ev.Unknown) -> str:
-    match event:
-        case ev.RunStarted():
-            return f"{event.service} {event.commit}"
-        case ev.ItemClosed():
-            return event.item
-        case ev.ResidueAccepted():
-            return f"run-{event.run}.residue"
-        case ev.RunReviewed():
-            return event.run
-        case _:
-            return ""
 
 
 def _answered(state: State, command: str, answer: Answered) -> State:

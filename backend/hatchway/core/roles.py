@@ -33,6 +33,11 @@ RIGHTS: dict[str, frozenset[str]] = {
     # Afterwards: whoever has to answer for what was done, and who looks on.
     "review": _PEOPLE_AT_WORK | {"auditor"},
     "configure": frozenset({"admin"}),
+    # A shift is handed over by whoever works it, and acknowledged by whoever may stop in it.
+    "handover": _PEOPLE_AT_WORK,
+    "acknowledge": _PEOPLE_AT_WORK,
+    # Whoever sees it go wrong may call for a stop; only people, as it wakes people.
+    "ask": _PEOPLE_AT_WORK | {"viewer", "auditor"},
     "propose": frozenset({"agent"}),
 }
 """The roles of which one is enough, for each right."""
@@ -48,7 +53,7 @@ READ_ONLY = "this connection is read-only; connect without --read-only to act"
 def why_not(right: str, roles: Iterable[str], *, read_only: bool = False) -> str:
     """Why somebody with these roles does not have a right, in words; empty when they do."""
     held = tuple(roles)
-    if read_only:
+    if read_only and right != "ask":  # to ask changes nothing
         return READ_ONLY
     if "agent" in held and right not in AGENTS:
         return f"agents propose; only people can {right}"

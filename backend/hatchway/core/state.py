@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from hatchway.core.asks import Asks
 from hatchway.core.breaker import Breaker
 from hatchway.core.drills import Drill
 from hatchway.core.events import (
@@ -22,6 +23,7 @@ from hatchway.core.events import (
     Symptom,
 )
 from hatchway.core.expectations import Expected
+from hatchway.core.handover import Handover
 from hatchway.core.plan import CanaryStage, PipelinePlan
 from hatchway.core.quarantine import Wards
 from hatchway.core.record import TrackRecord
@@ -288,6 +290,8 @@ class State(Struct, frozen=True):
     policy_digest: str = ""  # of the policy in force; empty: an older journal does not say
     frozen: dict[str, Frozen] = {}  # by environment; one that is not here has no freezes
     record: TrackRecord = TrackRecord()  # how the agent's decisions turned out
+    asks: Asks = {}  # what is asked of those on call, oldest first
+    handovers: tuple[Handover, ...] = ()  # see handover.after
 
     def authority_of(self, service: str) -> Authority:
         """Who is in control of `service`; the agent at epoch 0 when nothing was ever said."""

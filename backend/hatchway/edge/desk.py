@@ -18,15 +18,17 @@ from hatchway.conductor.authority import AuthorityFollower
 from hatchway.conductor.in_force import InForce
 from hatchway.conductor.ledger import Ledger
 from hatchway.conductor.terms import Terms, policy_says
+from hatchway.core import asks, residue
 from hatchway.core import commands as cmd
 from hatchway.core import events as ev
-from hatchway.core import residue
 from hatchway.core.decide import Accepted, Refused, decide
 from hatchway.core.plan import Installation, PipelinePlan, ServiceSpec
 from hatchway.core.policy import Policy, mode_in_force
 from hatchway.core.state import Answered, State
+from hatchway.edge.asking import Asking
 from hatchway.edge.door import Answer, DrillReport, OrderRequest, Request, StartRequest, kind_of
 from hatchway.edge.drills import BadEvidence, recorded
+from hatchway.edge.handing import Handing
 from hatchway.edge.identity import Identity, People
 from hatchway.edge.orders import ordered
 from hatchway.edge.protocol import Ack, Command
@@ -38,7 +40,8 @@ from hatchway.journal.port import Duplicate, JournalError
 from hatchway.targets.port import Declined, Target, TargetError
 
 STOPS = frozenset({"pause", "takeover", "rollback", "stop_all"})
-OF_ALL = frozenset({"stop_all", "readmit"})
+OF_SHIFTS = frozenset({"handover", "acknowledge"})
+OF_ALL = frozenset({"stop_all", "readmit", *OF_SHIFTS})
 JOURNALED_WITHIN_S = 1.0
 
 
@@ -57,6 +60,7 @@ class Desk:
         forges: Mapping[str, Forge],
         clock: Callable[[], float],
         allowed_signers: Path | None = None,
+        handing: Handing | None = None,
     ) -> None:
         self._installation = installation
         self._pipelines = pipelines
@@ -74,6 +78,10 @@ class Desk:
         )
         signing = Signing(allowed_signers, time.monotonic)
         self._yes = Yes(ledger, self._terms, signing, People(installation))
+        self._handing = handing
+        self._asking = Asking(
+            ledger, clock, decide=self._decide, stop=self._at_governor, refuse=self._refuse
+        )
 
     @property
     def _policy(self) -> Policy:
@@ -103,9 +111,11 @@ class Desk:
         if command.kind == "review":
             review = cmd.Review(id=command.id, by=who.name, run=command.item, reason=command.reason)
             return await self._decide(review, who, f"review {command.item}")
+        if command.kind in OF_ALL and who.services:
+            return _out_of_scope(command.id, who, "all of them")
+        if command.kind in OF_SHIFTS and self._handing is not None:
+            return await self._handing.command(command, who, self._decide, self._refuse)
         if command.kind in OF_ALL:
-            if who.services:
-                return _out_of_scope(command.id, who, "all of them")
             return await self._at_governor(command, "", who)
         service = self._service(command.service)
         if service is None:
@@ -114,6 +124,8 @@ class Desk:
             return _out_of_scope(command.id, who, service)
         if command.kind == "release":
             return await self._release(command, service, who)
+        if command.kind == "ask":
+            return await self._asking.ask(command, service, who)
         return await self._at_governor(command, service, who)
 
     async def start(self, request: StartRequest, who: Identity) -> Answer:
@@ -260,6 +272,9 @@ class Desk:
 
     async def _close_item(self, command: Command, who: Identity) -> Answer:
         asked: cmd.Accept | cmd.Reject
+        of_oncall = asks.named(self._ledger.state.asks, command.item)
+        if of_oncall is not None:
+            return await self._asking.answer(of_oncall, command, who)
         what = f"{command.kind} {command.item}"
         if command.kind == "accept":
             yes = await self._yes.accept(command, who)
@@ -364,7 +379,7 @@ class Desk:
     def _known(self, id: str, verb: str, about: str = "") -> Answer | None:
         """The answer that this very command got before; None also for another one of this id."""
         known = self._ledger.state.answers.get(id)
-        if known is None or known.what not in _SAME.get(verb, (verb,)):
+        if known is None or known.what not in (verb, *_stops_of(verb, about)):
             return None
         if known.what == verb and known.about and about and known.about != about:
             return None
@@ -386,7 +401,8 @@ class Desk:
         for run in self._ledger.state.runs.values():
             if item in run.items or item in (run.id, residue.item_of(run)):
                 return run.service
-        return ""
+        asked = asks.named(self._ledger.state.asks, item)
+        return asked.service if asked is not None else ""
 
     def _spec(self, service: str) -> ServiceSpec:
         return next(s for s in self._installation.services if s.name == service)
@@ -414,8 +430,12 @@ def _out_of_scope(id: str, who: Identity, service: str) -> WireRefused:
     return WireRefused(id, "not_allowed", why, "use a token for this service, or ask oncall")
 
 
-ABOUT_ITEMS = frozenset({"accept", "reject", "review", "challenge"})
-_SAME = {"accept": ("accept", "rollback")}  # see `_close_item`
+ABOUT_ITEMS = frozenset({"accept", "reject", "review", "challenge", "acknowledge"})
+
+
+def _stops_of(verb: str, item: str) -> tuple[str, ...]:
+    """The stops that a yes to `item` may have been carried out as; see `_close_item`."""
+    return ("rollback", asks.right_for(item)) if verb == "accept" else ()
 
 
 def _reused(id: str) -> WireRefused:

@@ -18,8 +18,8 @@ from hatchway.core.state import Run, State
 from hatchway.edge import protocol as p
 from hatchway.edge import views
 from hatchway.edge.drills import drills_doc
+from hatchway.edge.oncall_items import asks_doc, needs_now
 from hatchway.edge.standing import standing_doc
-from hatchway.edge.waiting import needs_doc
 
 Make = Callable[[], Any]
 """Makes one document. It may raise: then that one cannot be shown, and the others can."""
@@ -56,7 +56,9 @@ def documents(moment: Moment) -> Iterator[tuple[str, Make]]:
         name = service.name
         yield f"authority/{name}", partial(views.authority_doc, state, live, name, drill)
         yield f"standing/{name}", partial(standing_doc, state, name, now)
-    yield "needs-you", partial(needs_doc, state)
+    yield "needs-you", partial(needs_now, state, now)
+    if state.asks:
+        yield "asks", partial(asks_doc, state, now)
     for run in moment.runs:
         yield from _of_run(moment, run)
     yield "audit/tail", lambda: p.AuditDoc(moment.audit, moment.verified_to)

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from hatchway.core.asks import right_for
 from hatchway.core.roles import STOPS
 from hatchway.edge import protocol
 from hatchway.edge.health import Health
@@ -106,6 +107,8 @@ def allowed(request: Request, who: Identity) -> protocol.Refused | None:
     """The refusal when somebody may not ask for this; None when it may be asked."""
     kind = kind_of(request)
     right = "approve" if kind in ("accept", "reject", "challenge") else kind
+    if right == "approve" and isinstance(request, protocol.Command):
+        right = right_for(request.item) or right  # who is asked for a stop needs to be able to stop
     why = who.why_not(right)
     if not why:
         return None

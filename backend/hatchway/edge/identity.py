@@ -37,6 +37,9 @@ SHOWN = ("pause", "takeover", "rollback", "release", "approve")
 NOT_PERSONS = frozenset({"agent", "hatchway", "system", "dead-man"})
 """Actors of the journal that no Unix account may pass for."""
 
+ALSO = ("ask", "handover", "acknowledge", "readmit")
+"""The rights that `You.also` speaks of: they have no button, and nobody is told that they lack."""
+
 LOOKUP_S = 1.0
 """How long the account database may take before a peer is known by its number only."""
 
@@ -99,6 +102,7 @@ class Identity(msgspec.Struct, frozen=True):
             can=tuple(right for right in SHOWN if right not in missing),
             read_only=self.read_only,
             why_not=why_not,
+            also=tuple(right for right in ALSO if self.may(right)),
         )
 
 

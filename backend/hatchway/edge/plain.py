@@ -10,6 +10,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import AsyncIterator
+from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -28,6 +29,7 @@ from hatchway.edge.health import Health
 from hatchway.edge.hub import Hub, encode
 from hatchway.edge.identity import Identity, People, peer_uid
 from hatchway.edge.limits import Allowance, Seats
+from hatchway.edge.queries.answer import Queries, answer
 
 log = logging.getLogger("hatchway.edge")
 
@@ -46,7 +48,7 @@ CLIENTS_EACH = 100
 
 _COMMANDS = get_args(protocol.CommandKind)
 _ORDERS = get_args(OrderKind)
-_OPS = (*_COMMANDS, "start", "drill", *_ORDERS, "status", "ping")
+_OPS = (*_COMMANDS, "start", "drill", *_ORDERS, "status", "ping", "query")
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -79,7 +81,16 @@ _line = msgspec.json.Decoder(Line)
 class PlainServer:
     """Serves the command socket."""
 
-    def __init__(self, *, hub: Hub, guard: Guard, people: People, health: Health) -> None:
+    def __init__(
+        self,
+        *,
+        hub: Hub,
+        guard: Guard,
+        people: People,
+        health: Health,
+        queries: Queries = MappingProxyType({}),
+    ) -> None:
+        self._queries = queries
         self._hub = hub
         self._guard = guard
         self._people = people
@@ -155,17 +166,26 @@ class PlainServer:
                 continue
             await _say(writer, await self._answer(line, who, allowance))
 
+    def _told(self, line: Line) -> dict[str, Any]:
+        """The answer to a query, as dashboards ask them: `item` is its kind, `service` what about."""
+        found = answer(self._queries, protocol.Query(line.id, line.item, line.service))
+        if isinstance(found, protocol.Refused):
+            return _refusal(found.code, found.why, found.todo, found.id)
+        return {"ok": True, "kind": found.kind, "about": found.about, "doc": found.doc}
+
     async def _answer(self, line: Line, who: Identity, allowance: Allowance) -> dict[str, Any]:
         now = asyncio.get_running_loop().time()
         barred = self._guard.barred(who)
         if barred:
             todo = "a person lets agents in again: hatchway resume --agents --reason ..."
             return _refusal("agents_stopped", barred, todo, line.id)
-        if line.op in ("ping", "status"):
+        if line.op in ("ping", "status", "query"):
             if not allowance.ask(now):
                 return _refusal("too_fast", "this connection asks too often", "wait a second")
             if line.op == "ping":
                 return {"ok": True}
+            if line.op == "query":
+                return self._told(line)
             return {"ok": True, "docs": self._hub.documents(), "you": who.you()}
         request = _request(line)
         if request is None:

@@ -40,6 +40,7 @@ class You(Struct, frozen=True):
     can: tuple[str, ...] = ()  # of: pause takeover rollback release approve
     read_only: bool = False
     why_not: str = ""  # in words, when something is missing from `can`
+    also: tuple[str, ...] = ()  # of: ask handover acknowledge readmit
 
 
 class Hello(_Message, frozen=True, tag="hello"):
@@ -124,6 +125,9 @@ CommandKind = Literal[
     "reject",
     "review",
     "challenge",
+    "handover",
+    "acknowledge",
+    "ask",
 ]
 
 
@@ -145,7 +149,9 @@ class Command(_Message, frozen=True, tag="command"):
     are only looked at for commands that add risk (`release`, `accept`). A yes to a release covers
     at most `max_weight` percent and begins at `not_before`. `challenge` asks for the text that a
     yes to `item` is signed over (in `said` of its `Ack`); it comes back as `signed` beside its
-    SSH signature.
+    SSH signature. `handover` hands the shift over with a note (`reason`), to `item` if it names
+    somebody; `acknowledge` takes the one called `item` over, whose digest `signed` is. `ask` asks
+    those on call for the stop that `item` names (pause, takeover, rollback).
     """
 
     id: str
@@ -196,6 +202,8 @@ class SystemDoc(Struct, frozen=True):
     duty: str = ""
     freeze: str = ""
     drill: str = ""  # why a drill of the stops is overdue, in words
+    handover: str = ""  # in words, while a hand-over is not acknowledged
+    shift: str = ""  # what happened since the last one, in words
     checkpoint: str = ""  # why the journal's last checkpoint is too old, in words
 
 
@@ -347,7 +355,7 @@ class ItemDoc(Struct, frozen=True):
     """Something that waits for a person: an approval or the agent's recommendation."""
 
     id: str
-    kind: Literal["approval", "recommendation", "residue"]
+    kind: Literal["approval", "recommendation", "residue", "ask", "handover"]
     capability: str
     title: str  # "ROLL BACK shop to 1.4.0"
     service: str
@@ -360,6 +368,8 @@ class ItemDoc(Struct, frozen=True):
     lines: tuple[str, ...] = ()  # a few short reasons
     requires: str = "approve"  # what must be in You.can
     default: str = ""  # what happens when nobody answers
+    only_for: tuple[str, ...] = ()  # it waits for these people; empty: for all who may
+    not_for: tuple[str, ...] = ()
 
 
 class NeedsDoc(Struct, frozen=True):
@@ -413,11 +423,10 @@ class LogLine(Struct, frozen=True):
 
 
 class LogDoc(Struct, frozen=True):
-    """Key `log/RUN`: the newest 200 lines of the running stage; `first` came before them."""
+    """Key `log/RUN`: the newest 200 lines of the running stage."""
 
     run: str
     lines: tuple[LogLine, ...] = ()
-    first: int = 0
 
 
 T = TypeVar("T")

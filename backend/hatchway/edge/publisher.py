@@ -18,6 +18,8 @@ from hatchway.edge import views
 from hatchway.edge.documents import OF_A_RUN, Moment, documents
 from hatchway.edge.health import Health
 from hatchway.edge.hub import Hub
+from hatchway.edge.on_duty import freeze_words
+from hatchway.edge.oncall_items import handover_words
 from hatchway.edge.words import line_of
 from hatchway.journal.port import Record
 
@@ -53,6 +55,8 @@ class Publisher:
         self._unshown: dict[str, str] = {}  # by document: why it cannot be shown
         self._started_at = clock()
         self.checkpoint_overdue: Callable[[], str] = lambda: ""
+        self.on_duty: Callable[[], str] = lambda: ""  # who is on call, in words
+        self.shift: Callable[[], str] = lambda: ""  # what happened since the last hand-over
         self._audit: deque[p.AuditLine] = deque(maxlen=AUDIT_LINES)
         self._soon: asyncio.TimerHandle | None = None
         self._shown: set[str] = set()
@@ -158,4 +162,8 @@ class Publisher:
             governor_trouble=self._live.governor_trouble,
             drill=drill,
             checkpoint=self.checkpoint_overdue(),
+            duty=self.on_duty(),
+            freeze=freeze_words(state.frozen.get(self._installation.environment), self._clock()),
+            handover=handover_words(state),
+            shift=self.shift(),
         )

@@ -112,7 +112,9 @@ async def serve(
             lag = tasks.create_task(health.watch_loop(), name="edge loop lag")
             unwatch = hub.listen(lambda _: setattr(health, "rev", hub.rev))
             room = Room(hub, guard, health, tasks, queries)
-            command_line = PlainServer(hub=hub, guard=guard, people=people, health=health)
+            command_line = PlainServer(
+                hub=hub, guard=guard, people=people, health=health, queries=queries
+            )
             try:
                 async with contextlib.AsyncExitStack() as servers:
                     await servers.enter_async_context(command_line.serve(plain))

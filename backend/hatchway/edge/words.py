@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hatchway.core import events as ev
+from hatchway.core.asks import NAMES
 from hatchway.core.drills import why_not_passed
 from hatchway.core.evolve import said_of_authority
 from hatchway.core.quarantine import clock
@@ -106,6 +107,8 @@ def _words(event: ev.Event | ev.Unknown) -> tuple[str, Tone] | None:
             return f"rollback of run {event.run} DONE: {'; '.join(event.seen)}", "good"
         case ev.ResidueAccepted():
             return f"residue of run {event.run} accepted: {event.reason}", "warn"
+        case ev.HandedOver() | ev.HandoverAcknowledged() | ev.OncallAsked() | ev.AskDeclined():
+            return _duty(event)
         case _:
             return of_service(event)
 
@@ -131,6 +134,24 @@ def of_service(event: ev.ServiceEvent) -> tuple[str, Tone]:
             return f"unattributed change of {name}: {what} ({event.why})", "bad"
         case ev.TargetRestored():
             return f"{event.what} of {name} is again as wanted, after {event.seconds:.0f} s", "good"
+
+
+def _duty(event: ev.DutyEvent) -> tuple[str, Tone]:
+    match event:
+        case ev.HandedOver():
+            whom = " or ".join(event.to) or "whoever comes next"
+            again = ", written anew" if event.replaces else ""
+            return f"hands over to {whom}{again}; not acknowledged yet", "warn"
+        case ev.HandoverAcknowledged():
+            said = f": {event.said}" if event.said else ""
+            return f"acknowledges the hand-over{said}", "good"
+        case ev.OncallAsked():
+            reason = f": {event.reason}" if event.reason else ""
+            role = f" ({event.role})" if event.role else ""
+            return f"asks oncall{role} to {NAMES[event.op]} {event.service}{reason}", "warn"
+        case ev.AskDeclined():
+            reason = f": {event.reason}" if event.reason else ""
+            return f"says no to what was asked about {event.service}{reason}", "plain"
 
 
 def _rules(event: ev.RulesEvent) -> tuple[str, Tone]:

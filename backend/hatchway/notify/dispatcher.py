@@ -20,7 +20,8 @@ from hatchway.core import events as ev
 from hatchway.core.state import State
 from hatchway.notify.lanes import Job, Lane
 from hatchway.notify.port import Notice, Notifier, Severity
-from hatchway.notify.words import TEXT, TITLE, Told, plain, told
+from hatchway.notify.told import Told
+from hatchway.notify.words import TEXT, TITLE, plain, told
 
 log = logging.getLogger("hatchway.notify")
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
-
-from msgspec import Struct
 
 from hatchway.core import events as ev
 from hatchway.core.evolve import said_of_authority
 from hatchway.core.state import State
-from hatchway.notify.port import Severity
+from hatchway.notify.duty_words import told_of_answers, told_of_duty
+from hatchway.notify.told import Told
 
 TITLE = 200
 TEXT = 2000
@@ -18,24 +16,12 @@ DEAD_MAN = "dead-man"
 BAD_ENDS = {"failed": "warning", "rolled_back": "page", "held": "warning"}
 
 
-class Told(Struct, frozen=True, kw_only=True):
-    """One thing to tell. `key` empty: no condition, it stands by itself."""
-
-    kind: str
-    title: str
-    key: str = ""
-    state: Literal["firing", "resolved"] = "firing"
-    severity: Severity = "warning"
-    text: str = ""
-    service: str = ""
-    run: str = ""
-
-
 def told(event: ev.Event | ev.Unknown, state: State) -> Iterator[Told]:
     """What `event` is worth to people outside; `state` is the one after it."""
     match event:
         case ev.AuthorityChanged():
             yield from _authority(event)
+            yield from told_of_answers(event.service, state)
         case ev.ProposalMade(capability="page") if event.answer != "deny":
             yield Told(
                 kind="page",
@@ -47,6 +33,8 @@ def told(event: ev.Event | ev.Unknown, state: State) -> Iterator[Told]:
             )
         case ev.RunHeld() | ev.RunResumed() | ev.RunEnded():
             yield from _run(event, state)
+        case ev.OncallAsked() | ev.AskDeclined() | ev.HandedOver() | ev.HandoverAcknowledged():
+            yield from told_of_duty(event, state)
         case ev.TargetChanged() | ev.TargetRestored() | ev.BreakerOpened() | ev.BreakerClosed():
             yield from _service(event)
         case ev.PolicyRefused():
