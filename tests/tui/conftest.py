@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import math
 import shutil
@@ -464,3 +465,17 @@ async def governor(room: Path) -> AsyncIterator[Governor]:
     await served.start()
     yield served
     await served.stop()
+
+
+def _beside(name: str) -> None:
+    """Let the tests `import tui_NAME`: what NAME.py beside this file holds."""
+    spec = importlib.util.spec_from_file_location(
+        f"tui_{name}", Path(__file__).with_name(f"{name}.py")
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules[spec.name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+
+_beside("states")

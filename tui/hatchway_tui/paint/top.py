@@ -147,9 +147,10 @@ def _me(view: View, width: int) -> tuple[list[Group], list[Group]]:
         trouble = f"DRIFT {view.control.drift}"
     if trouble:
         # cut rather than dropped, and never in the place of what one may do
-        room = max(width - left[2].cells - right[0].cells - 4, 24)
+        stops = Group(86, (Piece(may.partition("; not")[0], tone, tone == "warn"),))
+        room = max(width - stops.cells - right[0].cells - 4, 12)
         cut = Piece(safe_text.fit(trouble, room), "warn", True)
-        return [left[0], left[2]], [*right, Group(95, (cut,))]
+        return [left[0], stops], [*right, Group(95, (cut,))]
     if system.duty:
         right.append(Group(20, (Piece(f"on duty {system.duty}", "dim"),)))
     # Nothing is said of a freeze when no calendar was asked: that is not the same as none.
@@ -167,7 +168,7 @@ def _waits(view: View) -> Group:
     if view.model.rev < 0:
         return Group(0, ())
     if not waiting:
-        return Group(45, (Piece("nothing waits" if heard else "nothing waited", "dim"),))
+        return Group(75, (Piece("nothing waits" if heard else "nothing waited", "dim"),))
     return Group(88, (Piece(f"NEEDS YOU {waiting}" + (" as heard" * (not heard)), "warn", True),))
 
 
@@ -254,9 +255,9 @@ def now_chip(view: View, run: RunDoc) -> tuple[str, str]:
     if run.step is not None and (stage is None or stage.kind == "canary"):
         spent = words.lasting(view.now - run.step.since)
         due = view.now < run.step.until  # held longer than that, the planned time says nothing
-        whole = f" of {words.lasting(run.step.until - run.step.since)}" if due else ""
-        word = f"{run.step.label} {spent}{whole}"
-        return word, "warn" if run.status in {"held", "waiting"} else "acc"
+        stays = {"held": "HELD ", "waiting": "WAITS "}.get(run.status, "")
+        whole = f" of {words.lasting(run.step.until - run.step.since)}" if due and not stays else ""
+        return f"{run.step.label} {stays}{spent}{whole}", "warn" if stays else "acc"
     if stage is None:
         return run.status.upper(), "acc"
     spent = words.lasting(view.now - stage.started_at) if stage.started_at else ""
@@ -274,7 +275,7 @@ def _strip(canvas: Canvas, view: View, run: RunDoc, x: int, end: int) -> None:
     done = [stage for stage in run.stages if stage.status in {"passed", "skipped"}]
     current = stage_of(run) if run.status != "ended" else None
     ahead = [stage.label for stage in run.stages if stage.status == "pending" and stage is not current]  # fmt: skip
-    if run.status == "ended":
+    if run.status in {"ended", "rolling_back"}:
         ahead = []
     elif run.step is not None and run.step.then:
         steps = (each.strip() for each in run.step.then.split(","))
