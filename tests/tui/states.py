@@ -334,9 +334,10 @@ def matters(facts: Facts) -> dict[str, object]:
 
 
 def variations(base: Facts) -> Iterator[tuple[str, list[Facts]]]:
-    """By the name of a fact: `base` with each of its values."""
+    """By the name of a fact: `base` with each of its values that can be."""
     for name, values in VALUES.items():
-        yield name, [replace(base, **{name: value}) for value in values]
+        variants = (replace(base, **{name: value}) for value in values)
+        yield name, [each for each in variants if sensible(each)]
 
 
 def sampled(count: int, seed: int) -> list[Facts]:
