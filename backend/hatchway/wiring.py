@@ -28,6 +28,7 @@ from hatchway.core.events import Event
 from hatchway.core.oncall import on_call
 from hatchway.core.policy import Policy
 from hatchway.core.schedules import Schedules
+from hatchway.edge.chronicle import Chronicle
 from hatchway.edge.desk import Desk
 from hatchway.edge.figures import house
 from hatchway.edge.handing import Handing
@@ -132,6 +133,8 @@ async def _backend(
         publisher = Publisher(hub, ledger, live, installation, clock, health)
         tally = Tally()
         ledger.listen(tally.take)
+        chronicle = Chronicle()
+        ledger.listen(chronicle.take)
         checkpoints = None
         if installation.checkpoints is not None:
             checkpoints = Checkpoints(
@@ -205,7 +208,10 @@ async def _backend(
             ),
             handing=handing,
         )
-        sources = Sources(ledger, live, installation, settings.pipelines, in_force, clock, handing)
+        sources = Sources(
+            ledger, live, installation, settings.pipelines, in_force, clock, chronicle,
+            directory / "jobs", handing,
+        )  # fmt: skip
         async with (
             serve(
                 directory,

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-DOCS: dict[str, type[Struct]] = {}
+from hatchway.edge.docs.changes import ChangesDoc
+from hatchway.edge.docs.log import JobLog
+from hatchway.edge.docs.run import RunStory
+from hatchway.edge.docs.why import WhyDoc
+
+DOCS: dict[str, type[Struct]] = {
+    "run": RunStory,
+    "why": WhyDoc,
+    "changes": ChangesDoc,
+    "log": JobLog,
+}
 """By the kind of query: what `Told.doc` is."""
 
 PREFIX = "q:"

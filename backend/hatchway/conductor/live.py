@@ -67,6 +67,7 @@ class Live:
         self.trouble: dict[str, Trouble] = {}  # by the part that has it
         self.watched: dict[str, Watched] = {}
         self.log: dict[str, deque[tuple[str, str]]] = {}
+        self.printed: dict[str, int] = {}  # by run: how many lines there were in all
         self.changed: Callable[[], None] = lambda: None
 
     def watch(self, run: str) -> Watched:
@@ -91,4 +92,5 @@ class Live:
     def say(self, run: str, job: str, line: str) -> None:
         """Keep a line that a job printed."""
         self.log.setdefault(run, deque(maxlen=KEPT_LINES)).append((job, line))
+        self.printed[run] = self.printed.get(run, 0) + 1
         self.changed()

@@ -146,7 +146,7 @@ class Client:
                     raise Goodbye(TRY_AGAIN_LATER, "you subscribe too often; wait a second")
                 self._subscribe(subscribe)
             case protocol.Query() as query if self._allowance.ask(self._loop.time()):
-                await self._send(encode(answer(self._queries, query)))
+                self._tasks.create_task(self._tell(query), name=f"query {query.kind}")
             case protocol.Query(id=id):
                 too_fast = "this connection asks faster than any person would"
                 await self._send(
@@ -209,6 +209,11 @@ class Client:
         # If it cannot be told, it was done all the same: the client asks again by the same id.
         with contextlib.suppress(ConnectionClosed, Stalled):
             await self._send(encode(answer))
+
+    async def _tell(self, query: protocol.Query) -> None:
+        told = await answer(self._queries, query)
+        with contextlib.suppress(ConnectionClosed, Stalled):
+            await self._send(encode(told))
 
     # --- writing --------------------------------------------------------------------------------
 

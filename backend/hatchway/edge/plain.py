@@ -166,9 +166,9 @@ class PlainServer:
                 continue
             await _say(writer, await self._answer(line, who, allowance))
 
-    def _told(self, line: Line) -> dict[str, Any]:
+    async def _told(self, line: Line) -> dict[str, Any]:
         """The answer to a query, as dashboards ask them: `item` is its kind, `service` what about."""
-        found = answer(self._queries, protocol.Query(line.id, line.item, line.service))
+        found = await answer(self._queries, protocol.Query(line.id, line.item, line.service))
         if isinstance(found, protocol.Refused):
             return _refusal(found.code, found.why, found.todo, found.id)
         return {"ok": True, "kind": found.kind, "about": found.about, "doc": found.doc}
@@ -185,7 +185,7 @@ class PlainServer:
             if line.op == "ping":
                 return {"ok": True}
             if line.op == "query":
-                return self._told(line)
+                return await self._told(line)
             return {"ok": True, "docs": self._hub.documents(), "you": who.you()}
         request = _request(line)
         if request is None:

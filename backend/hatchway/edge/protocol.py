@@ -423,10 +423,11 @@ class LogLine(Struct, frozen=True):
 
 
 class LogDoc(Struct, frozen=True):
-    """Key `log/RUN`: the newest 200 lines of the running stage."""
+    """Key `log/RUN`: the newest 200 lines of the running stage; `first` came before them."""
 
     run: str
     lines: tuple[LogLine, ...] = ()
+    first: int = 0
 
 
 T = TypeVar("T")

@@ -379,4 +379,6 @@ def history_doc(run: str, watched: Watched) -> p.HistoryDoc:
 
 def log_doc(run: str, live: Live) -> p.LogDoc:
     """The newest lines that the run's commands printed."""
-    return p.LogDoc(run, tuple(p.LogLine(job, text) for job, text in live.log.get(run, ())))
+    kept = live.log.get(run, ())
+    lines = tuple(p.LogLine(job, text) for job, text in kept)
+    return p.LogDoc(run, lines, live.printed.get(run, len(kept)) - len(kept))
