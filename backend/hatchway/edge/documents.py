@@ -56,7 +56,7 @@ def documents(moment: Moment) -> Iterator[tuple[str, Make]]:
         name = service.name
         yield f"authority/{name}", partial(views.authority_doc, state, live, name, drill)
         yield f"standing/{name}", partial(standing_doc, state, name, now)
-    yield "needs-you", partial(needs_now, state, now)
+    yield "needs-you", partial(needs_now, state, now, moment.installation.people)
     if state.asks:
         yield "asks", partial(asks_doc, state, now)
     for run in moment.runs:

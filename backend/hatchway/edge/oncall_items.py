@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hatchway.core.asks import OPEN_S, Ask
 from hatchway.core.handover import Handover, waiting
+from hatchway.core.plan import Person
 from hatchway.core.state import State
 from hatchway.edge import protocol as p
 from hatchway.edge.docs.asks import AskDoc, AsksDoc
@@ -12,9 +15,13 @@ from hatchway.edge.waiting import needs_doc
 SHOWN = 20
 
 
-def needs_now(state: State, now: float) -> p.NeedsDoc:
-    """All that waits for people: what others call for first, a hand-over last."""
-    return p.NeedsDoc((*ask_items(state, now), *needs_doc(state).items, *handover_items(state)))
+def needs_now(state: State, now: float, people: Sequence[Person] = ()) -> p.NeedsDoc:
+    """All that waits for people: what others call for first, a hand-over last.
+
+    `people` are those that hatchway.yaml lists.
+    """
+    asked = needs_doc(state, people).items
+    return p.NeedsDoc((*ask_items(state, now), *asked, *handover_items(state)))
 
 
 def ask_items(state: State, now: float) -> tuple[p.ItemDoc, ...]:

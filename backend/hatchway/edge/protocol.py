@@ -16,6 +16,9 @@ from typing import Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
+from hatchway.edge.docs.item import ItemDoc as ItemDoc
+from hatchway.edge.docs.item import NeedsDoc as NeedsDoc
+
 PROTOCOL = 1
 
 Mode = Literal["agent", "paused", "person", "unknown"]
@@ -349,33 +352,6 @@ class HistoryDoc(Struct, frozen=True):
 
     run: str
     points: dict[str, tuple[tuple[float, float | None, float | None], ...]]
-
-
-class ItemDoc(Struct, frozen=True):
-    """Something that waits for a person: an approval or the agent's recommendation."""
-
-    id: str
-    kind: Literal["approval", "recommendation", "residue", "ask", "handover"]
-    capability: str
-    title: str  # "ROLL BACK shop to 1.4.0"
-    service: str
-    run: str
-    asked_at: float
-    expires_at: float
-    risk: str = ""
-    confidence: float | None = None
-    undo: str = ""  # "YES", or why not
-    lines: tuple[str, ...] = ()  # a few short reasons
-    requires: str = "approve"  # what must be in You.can
-    default: str = ""  # what happens when nobody answers
-    only_for: tuple[str, ...] = ()  # it waits for these people; empty: for all who may
-    not_for: tuple[str, ...] = ()
-
-
-class NeedsDoc(Struct, frozen=True):
-    """Key `needs-you`: open items, most urgent first."""
-
-    items: tuple[ItemDoc, ...] = ()
 
 
 class DrillDoc(Struct, frozen=True):

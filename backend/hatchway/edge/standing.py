@@ -73,6 +73,30 @@ def standing_doc(state: State, service: str, now: float) -> StandingDoc:
     )
 
 
+def level_words(state: State, service: str, drill: str = "") -> str:
+    """What the agent does by itself in `service` now, and why no more. `drill`: why one is overdue."""
+    run = state.active_run(service)
+    if run is None:
+        return "releases nothing now"
+    if run.mode == "act" and not drill:
+        return "acts within policy"
+    return f"recommends only: {_why_only(state, run)}"
+
+
+def _why_only(state: State, run: Run) -> str:
+    """Why it recommends only, in few words for the first row; what people would have to undo first."""
+    breaker = state.breakers.get(run.service)
+    if run.mode == "act":
+        return "drill overdue"
+    if breaker is not None and breaker.since >= run.started_at:
+        return "breaker open"
+    if run.said.get(run.policy_digest, {}).get("mode") == "recommend":
+        return "policy"
+    authority = state.authority_of(run.service)
+    given_back = authority.epoch > 0 and authority.since >= run.started_at
+    return "given back" if given_back and authority.mode == "agent" else "as started"
+
+
 def rollback_words(run: Run) -> str:
     """How a rollback stands: CHECKING, DONE, RESIDUE, or accepted. Empty: there was none."""
     if not run.went_back:

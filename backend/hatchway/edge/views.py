@@ -11,7 +11,7 @@ from hatchway.core.monitoring import compares, monitor_s, patience_s
 from hatchway.core.plan import CanaryStage, CanaryStep, MetricSpec, ServiceSpec
 from hatchway.core.state import Authority, Item, Job, Run, Stage, State
 from hatchway.edge import protocol as p
-from hatchway.edge.standing import rollback_words
+from hatchway.edge.standing import level_words, rollback_words
 from hatchway.edge.waiting import undo_words
 from hatchway.judge.words import duration
 
@@ -23,12 +23,7 @@ def authority_doc(state: State, live: Live, service: str, drill: str = "") -> p.
     """Who is in control, as the governor was last read. `drill`: why one is overdue."""
     authority = state.authority_of(service)
     standing, read_at = live.standing.get(service, (None, 0.0))
-    run = state.active_run(service)
-    level = "releases nothing now"
-    if run is not None:
-        level = "acts within policy" if run.mode == "act" else "recommends only"
-        if run.mode == "act" and drill:
-            level = "recommends only: drill overdue"
+    level = level_words(state, service, drill)
     if standing is not None and standing.stop_all:
         level = "may do nothing: STOP ALL"
     mode: p.Mode = authority.mode

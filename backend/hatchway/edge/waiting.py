@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from hatchway.core.plan import Person
 from hatchway.core.state import Item, Run, State
+from hatchway.edge import answering
 from hatchway.edge import protocol as p
 from hatchway.edge.standing import residue_items
 
 
-def needs_doc(state: State) -> p.NeedsDoc:
-    """Open items: rollbacks first, then what is of HIGH risk, then the oldest."""
+def needs_doc(state: State, people: Sequence[Person] = ()) -> p.NeedsDoc:
+    """Open items: rollbacks first, then what is of HIGH risk, then the oldest.
+
+    `people` are those that hatchway.yaml lists: by how many names each is known.
+    """
     items = [
         (run, item)
         for run in state.runs.values()
@@ -17,7 +24,7 @@ def needs_doc(state: State) -> p.NeedsDoc:
         if item.status == "open"
     ]
     items.sort(key=_urgent_first)
-    asked = tuple(_item(run, item) for run, item in items)
+    asked = tuple(_item(state, run, item, people) for run, item in items)
     return p.NeedsDoc((*asked, *residue_items(state)))
 
 
@@ -26,12 +33,14 @@ def _urgent_first(pair: tuple[Run, Item]) -> tuple[bool, bool, float]:
     return item.capability != "rollback", run.risk != "HIGH", item.asked_at
 
 
-def _item(run: Run, item: Item) -> p.ItemDoc:
+def _item(state: State, run: Run, item: Item, people: Sequence[Person]) -> p.ItemDoc:
     plan = run.canary
+    share = f"{run.weight} % of the traffic"
     match item.capability:
         case "rollback":
             title = f"ROLL BACK {run.service} to {run.from_version}"
             default = "no answer: stays as it is, held"
+            changes = f"{share} goes back from {run.to_version} to {run.from_version}"
         case "promote":
             after = run.step + 1
             done = plan is None or after >= len(plan.steps)
@@ -39,9 +48,12 @@ def _item(run: Run, item: Item) -> p.ItemDoc:
             sure = ", NOT SURE" if item.asked_on == "UNSURE" else ""
             title = f"PROMOTE {run.service} {run.to_version} to {goal}{sure}"
             default = "no answer: stays as it is"
+            changes = f"{run.to_version} has {share} and gets {goal}"
         case _:
             title = f"APPROVE {run.service} {run.to_version} for {run.environment}"
             default = "no answer: held, asked again"
+            changes = _ships(run)
+    terms, changed = answering.terms(state, run, item)
     return p.ItemDoc(
         id=item.id,
         kind=item.type,
@@ -56,7 +68,22 @@ def _item(run: Run, item: Item) -> p.ItemDoc:
         undo=undo_words(run),
         lines=item.lines or run.attention,
         default=default,
+        changes=changes,
+        risk_reasons=run.risk_reasons,
+        record=answering.before_this(state, run, item),
+        terms=terms,
+        changed=changed,
+        who=answering.who(state, run, item),
+        barred=answering.barred(state, run, item, people),
     )
+
+
+def _ships(run: Run) -> str:
+    """What goes live when a release is approved."""
+    commits = "1 commit" if len(run.changes) == 1 else f"{len(run.changes)} commits"
+    files = "1 file" if len(run.files) == 1 else f"{len(run.files)} files"
+    first = f", first for {run.canary.steps[0].weight} % of the traffic" if run.canary else ""
+    return f"{commits}, {files}: {run.from_version} to {run.to_version}{first}"
 
 
 def undo_words(run: Run) -> str:
