@@ -16,8 +16,7 @@ from typing import Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
-from hatchway.edge.docs.item import ItemDoc as ItemDoc
-from hatchway.edge.docs.item import NeedsDoc as NeedsDoc
+from hatchway.edge.docs.item import ItemDoc, NeedsDoc  # noqa: F401  known as protocol.ItemDoc
 
 PROTOCOL = 1
 
