@@ -52,6 +52,7 @@ class Facts(Struct, frozen=True):
     verdict: str = "PASS"
     why: str = "errors 2 of 1220 on canary against 0.50% on stable"
     risk: str = "MEDIUM"
+    attention: tuple[str, ...] = ("POST /orders has a new required field",)
     next: str = "goes to 25 % in about 1m20s when nothing gets worse"
     undo: str = "YES"
     items: tuple[str, ...] = ()
@@ -123,7 +124,7 @@ def _run(facts: Facts) -> wire.RunDoc:
         ended_at=NOW - 12 if ended else 0.0,
         risk=facts.risk,
         risk_reasons=("api/openapi.yaml changes the API contract that other services call",),
-        attention=("POST /orders has a new required field",),
+        attention=facts.attention,
         changes=(
             wire.ChangeDoc("77ab01c9d2", "ana", "orders: require a currency"),
             wire.ChangeDoc("51fe09aa00", "luis", "pricing: round half to even"),

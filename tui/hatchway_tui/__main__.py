@@ -37,7 +37,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     ):
         parser.add_argument(f"--{channel}", choices=("on", "off"), default="on", help=tells)
     parser.add_argument(
-        "--theme", choices=("auto", "dark", "light", "ansi", "mono"), default="auto"
+        "--theme",
+        choices=("auto", "dark", "light", "blind", "blind-light", "ansi", "mono"),
+        default="auto",
     )
     parser.add_argument("--check-keys", action=_CheckKeys, help="is keys.yaml good? 2 when not")
     return parser.parse_args(argv)

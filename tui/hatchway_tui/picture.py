@@ -33,7 +33,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--keys", default="", help="pressed before the picture, e.g. 'w' or 'r'")
     parser.add_argument("--until", default="LIVE", help="words that must be on the screen first")
     parser.add_argument("--within", type=float, default=60.0, help="seconds to wait for --until")
-    parser.add_argument("--theme", choices=("dark", "light", "ansi", "mono"), default="dark")
+    parser.add_argument(
+        "--theme", choices=("dark", "light", "blind", "blind-light", "ansi", "mono"), default="dark"
+    )
     parser.add_argument("--title", default="hatchway tui")
     parser.add_argument("--no-png", action="store_true")
     return parser.parse_args(argv)

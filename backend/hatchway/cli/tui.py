@@ -25,7 +25,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--bell", choices=("on", "off"), help="when a person is needed")
     parser.add_argument("--title", choices=("on", "off"), help="the terminal's: who is in control")
     parser.add_argument("--notify", choices=("on", "off"), help="OSC 9, while looking elsewhere")
-    parser.add_argument("--theme", choices=("auto", "dark", "light", "ansi", "mono"))
+    parser.add_argument(
+        "--theme", choices=("auto", "dark", "light", "blind", "blind-light", "ansi", "mono")
+    )
     parser.add_argument(
         "--check-keys", action="store_true", help="is keys.yaml good? says what not, and exits 2"
     )

@@ -197,7 +197,7 @@ def _button(canvas: Canvas, view: View, x: int, width: int, height: int, button:
     if safe_text.width(f"{label} {button.sub}") > room:
         label = label.replace(" AGENT", "").replace(" NOW", "")
     dead = tone == "faint"
-    at = canvas.put(x + inset, middle, chip, "ink", True, "line" if dead else tone) + 1
+    at = canvas.put(x + inset, middle, chip, "ink", True, "faint" if dead else tone) + 1
     end = x + width - (1 if dead else max(inset, 1))
     sub = _fitting(button.sub, end - at - safe_text.width(label) - 1)
     at = canvas.say(at, middle, Piece(label, "dim" if dead else "hi", True), end=end)
