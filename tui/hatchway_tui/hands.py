@@ -5,7 +5,8 @@ holds (an armed roll back whose ground has moved, a mark on an item that is gone
 
 Terminals send escape sequences in pieces, and a piece that comes late looks like typed letters.
 Therefore a guarded key is ignored right after another key, and for a second after anything that
-may be the beginning of such a sequence. Pause is exempt: a false pause is cheap, a deaf one is not.
+may be the beginning of such a sequence, or after a paste, whose last letter may come alone. A key
+that is held down is one press. Pause is exempt: a false pause is cheap, a deaf one is not.
 """
 
 from __future__ import annotations
@@ -23,11 +24,15 @@ from hatchway_tui.mirror import Model, items, run_of
 from hatchway_tui.reading import MOVES, Extent, Move
 
 TOO_FAST = 0.025
-STRAY_FOR = 1.0
+STRAY_FOR, PIECE_FOR = 1.0, 2.5
+"""Seconds after Esc or a paste, and after what only a cut sequence holds: its rest may be late."""
+HELD, HELD_FIRST = 0.12, 0.7
+"""A key that is held down comes again at least so often, and for the first time after so long."""
 FIRE_FROM, FIRE_UNTIL = 0.15, 10.0
 TWICE_UNTIL = 10.0
 LOOK_FIRST = 1.0
 NOTICE_FOR = 8.0
+_PIECES = frozenset("[O0123456789;~$<>\xc8\xc9")  # the last two: the brackets of a paste
 _STRAYS = {"escape", "circumflex_accent", "left_square_bracket", "upper_o", "O"}
 
 Tone = Literal["plain", "ok", "warn", "bad"]
@@ -105,8 +110,10 @@ class Hands(Struct, frozen=True):
     entry: Entry | None = None
     notice: Notice | None = None
     orders: tuple[Order, ...] = ()
+    last_key: str = ""
     last_key_at: float = -1e9
-    stray_at: float = -1e9
+    acted_at: float = -1e9  # when a guarded key was not ignored
+    stray_until: float = -1e9
 
 
 class Send(Struct, frozen=True):
@@ -146,19 +153,27 @@ def press(
     `crowded`: it came together with other keys in one read.
     """
     action = hands.keys.actions.get(key)
-    stray = key in _STRAYS or key.startswith("alt+") or char in {"[", "O", "\x1b"}
-    fast = crowded or at - hands.last_key_at < TOO_FAST or at - hands.stray_at < STRAY_FOR
-    hands = replace(hands, last_key_at=at, stray_at=at if stray else hands.stray_at)
+    fast = crowded or at - hands.last_key_at < TOO_FAST or at < hands.stray_until
+    first = action is not None and action.id != "fire" and at - hands.acted_at < HELD_FIRST
+    held = key == hands.last_key and (at - hands.last_key_at < HELD or first)
+    until = max(hands.stray_until, _stray_until(hands, key, char, at, crowded))
+    hands = replace(hands, last_key=key, last_key_at=at, stray_until=until)
     if hands.entry is not None and not hands.keys.pauses_while_typing(key, char):
         return _type(hands, model, key, char, at, fast)
+    if action is not None and action.rule == "guarded" and held and not fast:
+        return hands, []
     if action is None:
         return (_disarm(hands, at, "any other key disarms") if hands.armed else hands), []
     if hands.armed is not None and action.id not in {"fire", "pause"}:
         hands = _disarm(hands, at, "any other key disarms")
         if action.id in {"next", "previous", "close"}:
             return hands, []
-    if action.rule == "guarded" and fast:
+    guarded = action.rule == "guarded"
+    pasted = action.id == "leave" and crowded and key != "ctrl+c"
+    if (guarded and fast) or pasted:
         return _say(hands, f"{shown(key)}: ignored, press again", "warn", at), []
+    if guarded:
+        hands = replace(hands, acted_at=at)
     if action.id != "takeover":
         hands = replace(hands, twice_at=-1e9)
     match action.id:
@@ -176,6 +191,14 @@ def press(
             return _answer(hands, model, rights, action.id, at)
         case _:
             return _look(hands, model, action.id, key, at)
+
+
+def _stray_until(hands: Hands, key: str, char: str | None, at: float, crowded: bool) -> float:
+    """Until when guarded keys are ignored because of this one: it may be a piece of a sequence."""
+    if hands.entry is None and (char in _PIECES or key.startswith("alt+")):
+        return at + PIECE_FOR
+    stray = crowded or key in _STRAYS or key.startswith("alt+") or char in {"[", "O", "\x1b"}
+    return at + STRAY_FOR if stray else -1e9
 
 
 def _look(hands: Hands, model: Model, action: str, key: str, at: float) -> Pressed:

@@ -32,6 +32,17 @@ class OneRead(XTermParser):
         """Give out what waited for the rest of a sequence that did not come."""
         return _stamped(super().tick())
 
+    def _parse_extended_key(self, sequence: str) -> list[Key] | None:  # type: ignore[override]
+        """A key in the kitty protocol's spelling, or None.
+
+        Textual's own fails on a key's release and on numbers that are no character, and would take
+        the dashboard down with it: no bytes of a terminal may do that.
+        """
+        try:
+            return super()._parse_extended_key(sequence)  # remembered there
+        except (ValueError, OverflowError):
+            return None
+
 
 _crowds: deque[float] = deque(maxlen=256)
 
