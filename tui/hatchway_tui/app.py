@@ -28,8 +28,9 @@ from hatchway_tui.control import Rights
 from hatchway_tui.glass import Glass
 from hatchway_tui.hands import Hands, Leave, Order, Redraw, Send
 from hatchway_tui.keys import SHIPPED, Keymap
-from hatchway_tui.link import Address, Answer, Link
+from hatchway_tui.link import Address, Link
 from hatchway_tui.mirror import Event, Heard, Model, fold, services
+from hatchway_tui.outcome import doing_words, outcome
 from hatchway_tui.pages.page import Ask
 from hatchway_tui.pages.registry import PAGES
 from hatchway_tui.paint.bottom import button_at
@@ -39,14 +40,6 @@ from hatchway_tui.wire import Wire
 
 FRAME, FRAME_AWAY = 0.25, 1.0
 ASK_EVERY = 2.0
-_DONE = {
-    "pause": "PAUSED", "takeover": "YOU HAVE THE WHEEL", "rollback": "ROLL BACK ORDERED",
-    "release": "GIVEN BACK", "accept": "ACCEPTED", "reject": "REJECTED",
-}  # fmt: skip
-_DOING = {
-    "pause": "PAUSING", "takeover": "TAKING OVER", "rollback": "ROLLING BACK",
-    "release": "GIVING BACK", "accept": "ACCEPTING", "reject": "REJECTING",
-}  # fmt: skip
 
 
 class Bare(Screen[None]):
@@ -202,7 +195,7 @@ class Dashboard(App[int]):
         )  # fmt: skip
         self.hands = rules.ordered(self.hands, order)
         if self.hands.armed is None:
-            doing = _DOING[send.kind] + "..." + (" (direct)" if order.direct else "")
+            doing = doing_words(order)
             self.hands = rules.say(self.hands, doing, "plain", order.sent_at)
         self.run_worker(self._order(order, command), name=send.kind, exit_on_error=True)
 
@@ -216,7 +209,7 @@ class Dashboard(App[int]):
         self.hands = rules.answered(self.hands, order)
         quiet = self.hands.armed is not None and order.kind == "pause" and answer.ok
         if not quiet:
-            self.hands = rules.say(self.hands, _outcome(order, answer), "ok" if answer.ok else "bad", at)  # fmt: skip
+            self.hands = rules.say(self.hands, outcome(order, answer), "ok" if answer.ok else "bad", at)  # fmt: skip
         self.draw()
 
     # --- what goes out ---------------------------------------------------------------------------
@@ -285,11 +278,3 @@ def _exit_soon(code: int) -> None:
     last_resort = threading.Timer(1.5, os._exit, (code,))
     last_resort.daemon = True
     last_resort.start()
-
-
-def _outcome(order: Order, answer: Answer) -> str:
-    if not answer.ok:
-        todo = f". {answer.todo}" if answer.todo else ""
-        return f"{_DOING[order.kind].lower()} was NOT done: {answer.said}{todo}"
-    proof = f"#{answer.seq}" if answer.seq else "the governor says so" if answer.direct else ""
-    return ", ".join(part for part in (_DONE[order.kind], proof, answer.said) if part)
