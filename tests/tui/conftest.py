@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -284,6 +284,7 @@ class Backend:
         self.subscribed: list[wire.Subscribe] = []
         self.answers: dict[str, wire.Refused] = {}
         self.ack_after, self.mute, self.obey = 0.0, False, True
+        self.tell: Callable[[str], msgspec.Struct | None] = lambda kind: None  # answers queries
         self._clients: set[ServerConnection] = set()
         self._server: Server | None = None
         self._beats: asyncio.Task[None] | None = None
@@ -348,6 +349,8 @@ class Backend:
                     await self._subscribe(client, message)
                 elif isinstance(message, wire.Command):
                     await self._command(client, message)
+                elif isinstance(message, wire.Query):
+                    await self._query(client, message)
         except Exception:
             self._clients.discard(client)
 
@@ -360,6 +363,14 @@ class Backend:
         if not (message.boot == self.boot and message.since == self.rev):
             await self._say(client, wire.Snapshot(self.rev, self._raw(self.docs)))
         self._clients.add(client)
+
+    async def _query(self, client: ServerConnection, query: wire.Query) -> None:
+        doc = self.tell(query.kind)
+        if doc is None:
+            await self._say(client, wire.Refused(query.id, "unknown", "not asked of this one"))
+            return
+        raw = msgspec.Raw(msgspec.json.encode(doc))
+        await self._say(client, wire.Told(query.id, query.kind, query.about, raw))
 
     async def _command(self, client: ServerConnection, command: wire.Command) -> None:
         self.commands.append(command)

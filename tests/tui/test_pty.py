@@ -54,25 +54,6 @@ async def test_pause_from_a_real_key(backend: Any, room: Any) -> None:
         await tty.until("PAUSED, #4471", "CONTROL  PAUSED")
 
 
-async def test_nothing_hostile_reaches_the_terminal(backend: Any, room: Any, scenes: Any) -> None:
-    backend.docs = scenes.build("hostile")
-    async with terminal(room, 120, 40, "--bell", "off", "--title", "off") as tty:
-        await tty.until("<202E>")
-        for key, title in (("w", "WHY"), ("d", "WHAT SHIPS"), ("l", "LOG")):
-            tty.send(key)
-            await tty.until(f"─ {title} ─", "Enter back")
-            await asyncio.sleep(0.2)
-        tty.send("\r")
-        await tty.until("NEEDS YOU")
-        assert tty.child.isalive()
-        raw = tty.bytes.decode().replace("\x1b]22;default\x07", "")  # Textual's own, the pointer
-        for evil in ("\x1b]52", "\x07", "\x1bP", "\x9b", "\u202e", "\u2066", "\u200b", "\ufeff",
-                     "\ue000", "\x00", "\u2028"):  # fmt: skip
-            assert evil not in raw, repr(evil)
-        assert "[@click" in tty.text
-        assert "[/foo]" in raw or "[/foo" in tty.text
-
-
 SEQUENCES = (
     "\x1bOo", "\x1b[o", "\x1bOr", "\x1b[200~", "\x1b[1;5r", "\x1bOa", "\x1b[x", "\x1bOg",
     "\x1b[<0;1;1M", "\x1b[0n", "\x1b[?1;2c", "\x1b[24;80R", "\x1bOf", "\x1b", "\x1bO", "\x1b[",
