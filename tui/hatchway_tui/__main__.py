@@ -29,6 +29,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--read-only", action="store_true", help="look, but act in no way")
     parser.add_argument("--token-file", default="", metavar="FILE", help="for wss:// addresses")
     parser.add_argument("--ca", default="", metavar="FILE", help="vouches for a wss:// address")
+    parser.add_argument("--plain", action="store_true", help="sentences and typed words, no screen")
     parser.add_argument("--mouse", choices=("on", "off"), default="off")
     for channel, tells in (
         ("bell", "ring when control changes hands or something new needs a person"),
@@ -84,6 +85,12 @@ def main(argv: list[str] | None = None) -> int:
                 file=sys.stderr,
             )
             return 2
+    if asked.plain:
+        from hatchway_tui.link import Address  # noqa: PLC0415
+        from hatchway_tui.plain import session  # noqa: PLC0415
+
+        here = Address(asked.backend, asked.governor, token, asked.read_only, login(), asked.ca)
+        return session.main(here, asked.service)
     os.environ.update(SETTINGS)
     for stale in ("COLUMNS", "LINES"):  # the terminal itself knows better
         os.environ.pop(stale, None)

@@ -21,6 +21,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--service", help="which service to show first")
     parser.add_argument("--read-only", action="store_true", help="look, but act in no way")
     parser.add_argument("--token-file", help="for wss:// addresses")
+    parser.add_argument("--plain", action="store_true", help="sentences and typed words, no screen")
     parser.add_argument("--mouse", choices=("on", "off"))
     parser.add_argument("--bell", choices=("on", "off"), help="when a person is needed")
     parser.add_argument("--title", choices=("on", "off"), help="the terminal's: who is in control")
@@ -43,13 +44,16 @@ def main(argv: list[str]) -> int:
             file=sys.stderr,
         )
         return 2
-    if not sys.stdin.isatty() or not sys.stdout.isatty():
+    if not asked.plain and not (sys.stdin.isatty() and sys.stdout.isatty()):
         print(
-            "hatchway tui: this is not a terminal. For scripts: hatchway status --json, "
-            "hatchway watch --plain.",
+            "hatchway tui: this is not a terminal. Sentences and typed words instead of a screen: "
+            "hatchway tui --plain. For scripts: hatchway status --json, hatchway watch --plain.",
             file=sys.stderr,
         )
         return 2
+    if not asked.plain and os.environ.get("TERM", "") in ("", "dumb"):
+        print("This terminal can place no cursor (TERM): the plain mode.", file=sys.stderr)
+        asked.plain = True
     command = ["--backend", asked.backend or os.path.join(directory, "backend.sock")]
     governor = asked.governor or ("" if remote else os.path.join(directory, "governor.sock"))
     if governor:
@@ -58,8 +62,9 @@ def main(argv: list[str]) -> int:
         value = getattr(asked, name)
         if value:
             command += [f"--{name.replace('_', '-')}", value]
-    if asked.read_only:
-        command.append("--read-only")
+    command += [
+        f"--{name.replace('_', '-')}" for name in ("read_only", "plain") if getattr(asked, name)
+    ]
     return _show(command)
 
 
