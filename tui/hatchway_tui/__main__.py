@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from hatchway.edge.docs.replay import Tape
 
 # Read by textual when it is imported. A late piece of an escape sequence must not become letters
 # (1 s), the kitty protocol would split plain keys, and nothing on this screen moves by itself.
@@ -91,6 +95,11 @@ def main(argv: list[str] | None = None) -> int:
 
         here = Address(asked.backend, asked.governor, token, asked.read_only, login(), asked.ca)
         return session.main(here, asked.service)
+    return show(asked, token)
+
+
+def show(asked: argparse.Namespace, token: str = "", tape: Tape | None = None, seq: int = 0) -> int:
+    """Run the dashboard; on a `tape`, from record `seq` on, it connects to nobody."""
     os.environ.update(SETTINGS)
     for stale in ("COLUMNS", "LINES"):  # the terminal itself knows better
         os.environ.pop(stale, None)
@@ -104,6 +113,11 @@ def main(argv: list[str] | None = None) -> int:
         # textual draws on it, and it was redirected
         setattr(sys, "__stderr__", sys.__stdout__)  # noqa: B010 - final for the type checker
     encoding = (getattr(sys.__stderr__, "encoding", "") or "").lower().replace("-", "")
+    play = None
+    if tape is not None:
+        from hatchway_tui.player import Player  # noqa: PLC0415
+
+        play = partial(Player, tape, seq)
     alerts = Wanted(*(channel == "on" for channel in (asked.bell, asked.title, asked.notify)))
     app = Dashboard(
         Address(asked.backend, asked.governor, token, asked.read_only, login(), asked.ca),
@@ -112,6 +126,7 @@ def main(argv: list[str] | None = None) -> int:
         ascii_only=not encoding.startswith("utf"),
         alerts=fitting(alerts, os.environ.get("TERM", "")),
         keys=load(place(os.environ)),
+        play=play,
     )  # fmt: skip
     app.run(mouse=asked.mouse == "on")
     return app.return_code or 0

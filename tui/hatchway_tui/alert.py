@@ -42,7 +42,7 @@ def title(view: View) -> str:
     """`HATCHWAY PROD: PAUSED, 2 need you`, in safe text; also says when nothing is live."""
     system = view.model.system
     environment = f" {system.environment.upper()}" if system and system.environment else ""
-    said = [control_words(view)[0]]
+    said = ["REPLAY" if view.model.replay is not None else control_words(view)[0]]
     if not live(view.model):
         said.append(data_words(view)[0].strip(","))
     waiting = len(items(view.model))

@@ -9,7 +9,8 @@ import sys
 import threading
 import time
 import uuid
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from msgspec.structs import replace
 from rich.console import RenderableType
@@ -35,8 +36,12 @@ from hatchway_tui.pages.page import Ask
 from hatchway_tui.pages.registry import PAGES
 from hatchway_tui.paint.bottom import button_at
 from hatchway_tui.paint.first import extent, paint
+from hatchway_tui.steps import Play, Step
 from hatchway_tui.view import View
 from hatchway_tui.wire import Wire
+
+if TYPE_CHECKING:
+    from hatchway_tui.player import Player
 
 FRAME, FRAME_AWAY = 0.25, 1.0
 ASK_EVERY = 2.0
@@ -64,7 +69,7 @@ class Dashboard(App[int]):
     def __init__(
         self, address: Address, *, service: str = "", palette: str = "dark",
         ascii_only: bool = False, alerts: Wanted | None = None, thin: bool = True,
-        keys: Keymap = SHIPPED,
+        keys: Keymap = SHIPPED, play: Callable[[Callable[[Event], None]], Player] | None = None,
     ) -> None:  # fmt: skip
         keyboard.install()
         super().__init__()
@@ -76,7 +81,8 @@ class Dashboard(App[int]):
         )
         self.hands = rules.with_keys(Hands(service=service), keys, at)
         self.glass = Glass(palette, ascii_only)
-        self.link = Link(address, self.tell)
+        self.player = play(self.tell) if play is not None else None
+        self.link = self.player or Link(address, self.tell)
         self.wire = Wire() if thin else None
         self.frames = 0
         self._alert = Alert(alerts or Wanted(), ascii_only)
@@ -185,7 +191,16 @@ class Dashboard(App[int]):
                     self.glass.refresh()
                 case Send():
                     self._send(intent)
+                case Play(step):
+                    self._play(step)
         self.draw()
+
+    def _play(self, step: Step) -> None:
+        self._asked = None, 0.0  # what a page asked for was of another moment
+        if self.player is not None and not self.player.step(step):
+            back = step in {"earlier", "much_earlier", "begin"}
+            text = "this is where the run began" if back else "this is the run's last record"
+            self.hands = rules.say(self.hands, text, "plain", time.monotonic())
 
     def _send(self, send: Send) -> None:
         order = Order(uuid.uuid4().hex, send.kind, time.monotonic(), direct=not self.link.live)
@@ -218,9 +233,9 @@ class Dashboard(App[int]):
         """What is to be painted now."""
         at = time.monotonic()
         self.hands = rules.settle(self.hands, self.model, at)
-        return View(
-            self.model, self.hands, self.rights, at + self.model.skew, at, self.address.backend
-        )
+        past = self.model.replay
+        now = past.at if past is not None else at + self.model.skew
+        return View(self.model, self.hands, self.rights, now, at, self.address.backend)
 
     def draw_soon(self) -> None:
         """Draw at the next tick of the frame clock."""

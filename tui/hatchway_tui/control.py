@@ -7,6 +7,7 @@ from msgspec import Struct
 from hatchway.edge.protocol import ItemDoc, Mode
 from hatchway_tui.mirror import Model
 
+NOTHING_IS_SENT = "REPLAY: nothing is sent from here"
 STALE_AFTER = 3.0
 """Seconds of silence after which the data are called old on the first row."""
 
@@ -93,6 +94,8 @@ def why_not(
     model: Model, rights: Rights, kind: str, service: str, item: ItemDoc | None = None
 ) -> str:
     """Why `kind` cannot be done now, in words; empty when it can."""
+    if model.replay is not None:
+        return NOTHING_IS_SENT
     if rights.read_only or (model.you is not None and model.you.read_only):
         duty = model.system.duty if model.system else ""
         return f"read-only: ask oncall{' (' + duty + ')' if duty else ''}"

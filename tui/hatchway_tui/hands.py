@@ -22,6 +22,7 @@ from hatchway_tui.control import Rights, control_of, direct, live, who, why_not
 from hatchway_tui.keys import BY_ID, GO_BACK, SHIPPED, Keymap, shown
 from hatchway_tui.mirror import Model, items, run_of
 from hatchway_tui.reading import MOVES, Extent, Move
+from hatchway_tui.steps import Play, step_of
 
 TOO_FAST = 0.025
 STRAY_FOR, PIECE_FOR = 1.0, 2.5
@@ -135,7 +136,7 @@ class Redraw(Struct, frozen=True):
     """Draw everything anew."""
 
 
-Intent = Send | Leave | Redraw
+Intent = Send | Leave | Redraw | Play
 Pressed = tuple[Hands, list[Intent]]
 
 
@@ -203,6 +204,8 @@ def _stray_until(hands: Hands, key: str, char: str | None, at: float, crowded: b
 
 def _look(hands: Hands, model: Model, action: str, key: str, at: float) -> Pressed:
     first = hands.page == "first"
+    if model.replay is not None and (played := step_of(action, first)) is not None:
+        return replace(hands, notice=None), [Play(played)]
     match action:
         case "leave":
             return hands, [Leave()]

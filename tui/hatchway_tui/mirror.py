@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from hatchway.edge.docs.replay import ReplayDoc
 from hatchway.edge.protocol import (
     Ack,
     AuditDoc,
@@ -121,6 +122,7 @@ class Model(Struct, frozen=True):
     logs: dict[str, LogDoc] = {}
     told: dict[str, Struct] = {}  # answers to queries, by KIND/ABOUT
     untold: dict[str, str] = {}  # why there is none
+    replay: ReplayDoc | None = None  # of a past run: which moment all the others are of
     unread: str = ""  # a document that could not be understood
     governor: dict[str, GovernorStatus] = {}
     governor_at: float = 0.0
@@ -246,6 +248,8 @@ def _document(model: Model, key: str, raw: msgspec.Raw) -> Model:
             return replace(model, audit=_read(AuditDoc, raw))
         case "log":
             return replace(model, logs=model.logs | {name: _read(LogDoc, raw)})
+        case "replay":  # what was asked was of another moment
+            return replace(model, replay=_read(ReplayDoc, raw), told={}, untold={})
     return model  # a newer server knows more documents; they are not ours to show
 
 

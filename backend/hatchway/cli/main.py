@@ -19,6 +19,7 @@ looking:
   status                what is going on, one sentence a line
   watch --plain         the same, whenever it changes
   tui                   the dashboard
+  replay RUN            the dashboard on a past run, step by step; reaches nobody
   audit VERB            verify, report, export, replay the journal; checkpoints
   judge FILE            judge recorded data (--explain RUN: why a past verdict)
 deciding:
@@ -48,7 +49,7 @@ hatchway VERB --help says more. --dir DIRECTORY names the installation."""
 EMERGENCY = ("pause", "takeover", "rollback", "stopall", "resume", "release", "status", "watch")
 VERBS = (
     *EMERGENCY,
-    *("tui", "audit", "judge", "accept", "reject"),
+    *("tui", "replay", "audit", "judge", "accept", "reject"),
     *("quarantine", "expect", "breaker"),
     *("demo", "fault", "run", "serve", "governor", "check", "metrics"),
     *("policy", "would", "oncall"),

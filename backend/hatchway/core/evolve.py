@@ -65,7 +65,7 @@ def evolve(state: State, event: ev.Event | ev.Unknown, *, seq: int, at: float, i
         case _:
             run = state.runs.get(event.run)
             if run is not None:
-                changed = _replace(_run_after(run, event, at), version=run.version + 1)
+                changed = _replace(run_after(run, event, at), version=run.version + 1)
                 state = _with_run(state, changed)
                 state = after_run_event(state, changed, event, at)
     if idem and not isinstance(event, ev.AuthorityChanged | ev.CommandRefused):
@@ -98,7 +98,8 @@ def _started(event: ev.RunStarted, at: float) -> Run:
     )
 
 
-def _run_after(run: Run, event: ev.Event, at: float) -> Run:
+def run_after(run: Run, event: ev.Event, at: float) -> Run:
+    """What an event of a run means for the run itself."""
     match event:
         case ev.StageStarted():
             return _with_stage(run, event.stage, status="running", started_at=at)

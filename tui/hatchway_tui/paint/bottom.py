@@ -94,6 +94,10 @@ class Button(NamedTuple):
 
 def buttons_of(view: View) -> tuple[Button, Button, Button]:
     """Pause, take over, roll back: what each would do now, or why it cannot."""
+    if view.model.replay is not None:
+        names = (("pause", "PAUSE AGENT"), ("takeover", "TAKE OVER"), ("rollback", "ROLL BACK"))
+        first, second, third = (Button(action, name, "REPLAY", "faint") for action, name in names)
+        return first, second, third
     return _pause_button(view), _take_button(view), _roll_button(view)
 
 
@@ -264,6 +268,8 @@ def _worth_hinting(view: View) -> list[tuple[str, str]]:
         if not action.hint:
             continue
         if action.id == "release" and view.control.mode not in {"paused", "person"}:
+            continue
+        if view.model.replay is not None and action.rule == "guarded":
             continue
         if action.id in {"accept", "reject"} and (
             not items(view.model) or not live(view.model) or view.rights.read_only

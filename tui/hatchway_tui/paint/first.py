@@ -85,7 +85,8 @@ def _sections(view: View, width: int, height: int) -> list[Section]:
         return [Section(lambda _: blank, 0, 1, 1, worth)] if airy else []
 
     big = 3 if height >= 20 and width >= 48 else 1
-    head = Section(lambda rows: top.header(view, width), 1, 2, 2, 100)
+    tall = 4 if view.model.replay is not None else 2
+    head = Section(lambda rows: top.header(view, width), 1, tall, tall, 100)
     line = Section(lambda rows: top.run_line(view, width), 1, 1, 1, 95)
     stops = Section(lambda rows: bottom.buttons(view, width, rows), big, big, big, 99)
     keys = Section(lambda rows: bottom.hints(view, width), 1, 1, 1, 60)

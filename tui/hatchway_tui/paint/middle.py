@@ -157,6 +157,9 @@ def table(view: View, width: int, height: int, metrics: tuple[MetricDoc, ...]) -
     first = min((series_of(view, m).points[0][0] for m in metrics if series_of(view, m).points), default=0.0)  # fmt: skip
     if room >= 11 and first:
         canvas.say(spark, 0, Piece(f"since {words.minute(first)}", "dim"))
+    past = view.model.replay
+    if past is not None and past.figures:
+        canvas.say(spark, 0, Piece("course not journaled", "warn"), end=width - pad)
     for y, metric in enumerate(metrics[: height - 1], start=1):
         _metric_row(canvas, view, metric, y, pad, name, columns, says, room)
     return canvas

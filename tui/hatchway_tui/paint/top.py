@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from hatchway.edge.docs.replay import ReplayDoc
 from hatchway.edge.protocol import RunDoc, StageDoc
 from hatchway_tui import safe_text
 from hatchway_tui.control import STALE_AFTER, direct, governor_answers, live, who
 from hatchway_tui.mirror import items
-from hatchway_tui.paint import words
+from hatchway_tui.paint import replay, words
 from hatchway_tui.paint.canvas import Canvas, Piece
 from hatchway_tui.paint.story import OUTCOMES, stage_of
 from hatchway_tui.view import View
@@ -68,6 +69,8 @@ def data_words(view: View) -> tuple[str, str, str]:
     """Whether the data are live: a word, its tone, and the rest."""
     model = view.model
     silent = view.at - model.heard_at if model.heard_at else view.at - model.phase_since
+    if model.replay is not None:
+        return "AS OF", "warn", f"{words.clock(view.now)}Z"
     match model.phase:
         case "live":
             metrics = view.metrics
@@ -90,17 +93,25 @@ def data_words(view: View) -> tuple[str, str, str]:
 
 def header(view: View, width: int) -> Canvas:
     """Two rows: environment, control, data, clock; me, duty, freeze or what is wrong."""
-    canvas = Canvas(width, 2, "panel")
+    past = view.model.replay
+    canvas = Canvas(width, 4 if past is not None else 2, "panel")
     pad = 1 if width >= 100 else 0
     system, model = view.model.system, view.model
     word, tone, rest = control_words(view)
     said, data_tone, data_rest = data_words(view)
     environment = (system.environment if system else "").upper()
     left = [
+        Group(110, (Piece(" REPLAY ", "ink", True, "bad"),) if past is not None else ()),
         Group(40, (Piece("HATCHWAY", "hi", True),)),
         Group(70, (Piece(f" {environment} ", "ink", True, "env"),) if environment else ()),
         Group(5, (Piece(system.name),) if system and system.name else ()),
-        Group(100, (Piece("CONTROL ", "dim"), Piece(f" {word} ", "ink", True, tone))),
+        Group(
+            100,
+            (
+                Piece("CONTROL WAS " if past is not None else "CONTROL ", "dim"),
+                Piece(f" {word} ", "ink", True, tone),
+            ),
+        ),
         Group(60, (Piece(rest, "hi" if tone == "warn" else "txt"),)),
     ]
     right = [
@@ -112,14 +123,35 @@ def header(view: View, width: int) -> Canvas:
             ),
         ),
         Group(6, _round_trip(view)),
-        Group(30, (Piece(words.clock(view.now) + "Z"),)),
+        Group(30, (Piece(words.clock(view.now) + "Z" if past is None else replay.day(view.now)),)),
     ]
     row(canvas, 0, left, right, pad)
-    if live(model) or (model.phase == "connecting" and not model.why):
+    if past is not None:
+        row(canvas, 1, *_past(view, past), pad)
+        replay.draw(canvas, view, past, 2, pad)
+    elif live(model) or (model.phase == "connecting" and not model.why):
         row(canvas, 1, *_me(view, width - 2 * pad), pad)
     else:
         row(canvas, 1, *_lost(view), pad)
     return canvas
+
+
+def _past(view: View, past: ReplayDoc) -> tuple[list[Group], list[Group]]:
+    """That nothing here is of now, and the keys that step."""
+    keys = [view.keys.of(each) for each in ("earlier", "later", "much_earlier", "much_later")]
+    left = [
+        Group(
+            90,
+            (
+                Piece(f"run {past.run},", "txt", True),
+                Piece(" past: nothing is sent from here", "warn"),
+            ),
+        ),
+    ]
+    if past.figures:
+        left.append(Group(60, (Piece(past.figures, "txt"),)))
+    steps = f"{keys[0]} {keys[1]} step  {keys[2]} {keys[3]} ten"
+    return left, [Group(70, (Piece(steps, "dim"),))]
 
 
 def _round_trip(view: View) -> tuple[Piece, ...]:

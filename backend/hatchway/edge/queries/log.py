@@ -35,7 +35,7 @@ def log_of(state: Callable[[], State], jobs: Path) -> Callable[[str], Awaitable[
     reading, turn = threading.Lock(), asyncio.Lock()
 
     async def read(about: str) -> JobLog:
-        name, stage, job = _found(state(), about)
+        name, stage, job = found_job(state(), about)
         key = job_key(name, stage, job.name, job.attempt)
         bare = JobLog(name, stage, job.name, job.attempt, running=job.status == "running")
         try:
@@ -69,7 +69,8 @@ def log_of(state: Callable[[], State], jobs: Path) -> Callable[[str], Awaitable[
     return read
 
 
-def _found(state: State, about: str) -> tuple[str, str, Job]:
+def found_job(state: State, about: str) -> tuple[str, str, Job]:
+    """Run, stage and job of RUN/STAGE/JOB. Raises NotKnown."""
     name, _, rest = about.partition("/")
     run = known_run(state, name)
     for stage in run.stages:
