@@ -20,8 +20,8 @@ from hatchway.cli.rules_dir import (
 )
 from hatchway.cli.where import find
 from hatchway.core import events as ev
-from hatchway.core.facts import Finding
 from hatchway.core.policy import CAPABILITIES, Policy, PolicyAnswer, answer
+from hatchway.core.policy_words import fact_words, people_words
 from hatchway.journal.chain import to_record
 from hatchway.journal.port import JournalError
 from hatchway.journal.source import rows_of
@@ -136,20 +136,10 @@ def _show(options: argparse.Namespace, said: PolicyAnswer, at: float, about: str
     if said.fired:
         print(wrapped(f"decided by {said.fired}", 2))
     if said.answer == "ask":
-        roles = f", one each of {', '.join(said.roles)}" if said.roles else ""
-        people = "1 person has" if said.people == 1 else f"{said.people} people have"
-        print(wrapped(f"{people} to say yes{roles}", 2))
+        print(wrapped(people_words(said), 2))
     for finding in said.findings:
         print(f"  {SIGNS[finding.stands]} {visible(finding.condition)}: {finding.stands}")
-        print(wrapped(_fact(finding), 6))
+        print(wrapped(fact_words(finding), 6))
     if not said.findings:
         print("  no condition is written for it")
     return 0
-
-
-def _fact(finding: Finding) -> str:
-    if finding.value == "":
-        return f"{finding.words}"
-    age = f", {finding.age_s:g} s old" if finding.age_s >= 0 else ""
-    source = f", says {finding.source}" if finding.source else ""
-    return f"{finding.fact} is {finding.value}{age}{source} ({finding.words})"

@@ -18,6 +18,7 @@ from msgspec import Struct
 from hatchway.brains.port import Brain, Sight, Situation, Wish
 from hatchway.brains.unsure import held_because, unsaid
 from hatchway.conductor.act_first import ActFirst, Entry
+from hatchway.conductor.asked_now import fleet_of
 from hatchway.conductor.contradiction import contradicted, corrected
 from hatchway.conductor.in_force import InForce
 from hatchway.conductor.ledger import Ledger
@@ -37,10 +38,9 @@ from hatchway.core.actions import Ask
 from hatchway.core.bars import STANDING
 from hatchway.core.breaker import is_open
 from hatchway.core.drills import OFF, mode_as_drilled, overdue
-from hatchway.core.permission import recent
 from hatchway.core.policy import Policy
 from hatchway.core.state import Run, State
-from hatchway.core.undo import Instance, Undo
+from hatchway.core.undo import Undo
 from hatchway.journal.port import JournalError
 
 log = logging.getLogger("hatchway.agent")
@@ -49,10 +49,6 @@ BROKEN = ("failed", "timed_out", "lost")
 BRAIN_S = 20.0
 BRAIN_LOOK_S = 5.0
 """How long a brain may think, in seconds; shorter where metrics wait for it."""
-
-
-ATTESTED_S = 30.0
-"""What instances said of their version longer ago than this is not known any more, in seconds."""
 
 
 class Seen(Struct, frozen=True):
@@ -127,6 +123,9 @@ class Agent:
         `proof` makes the proof of this verdict (judge/proof.py). Only what is journaled is worth
         the making, and the brain has no part in it.
         """
+        watched = self._live.watch(run_id)
+        watched.data_at, watched.stable_healthy = data_at, sight.stable_healthy
+        watched.regressed = sight.regressed
         run = self._ledger.state.runs[run_id]
         stage = run.canary
         if stage is None or not run.active or not 0 <= run.step < len(stage.steps):
@@ -251,17 +250,8 @@ class Agent:
             now,
             stable_healthy=healthy,
             stable_better=regress,
-            fleet=self._fleet(run, now),
+            fleet=fleet_of(self._live, run, now),
         )
-
-    def _fleet(self, run: Run, now: float) -> tuple[Instance, ...]:
-        """What the old version's instances say; where they should and nobody heard, nobody knows."""
-        if not run.attests:
-            return ()
-        known = self._live.fleet.get(run.service)
-        if known is None or not known.stable or not recent(known.at, now, ATTESTED_S):
-            return (Instance(f"{run.service}, stable"),)
-        return known.stable
 
     def _instead(
         self, situation: Situation, wishes: tuple[Wish, ...], brain: str, seen: Seen

@@ -40,6 +40,9 @@ class Watched(Struct):
     confidence: float | None = None
     forecast_s: float | None = None
     e: float | None = None  # the joint evidence, as odds to 1
+    data_at: float | None = None  # what the policy may ask of the judge's newest look
+    stable_healthy: bool | None = None
+    regressed: tuple[str, ...] | None = None
 
 
 class Fleet(Struct, frozen=True):

@@ -137,6 +137,7 @@ class EnvironmentPolicy(Struct, frozen=True):
 class Policy(Struct, frozen=True):
     """A policy file. `digest` is the SHA-256 of its bytes.
 
+    `lines` says where each thing stands in it, by its dotted name: see `line_of`.
     `agent_deploys_to` lists the environments into which the agent may bring anything; None: all
     that are named, each within its own rules.
     """
@@ -145,6 +146,14 @@ class Policy(Struct, frozen=True):
     environments: dict[str, EnvironmentPolicy]
     digest: str = ""
     agent_deploys_to: tuple[str, ...] | None = None
+    lines: dict[str, int] = {}
+
+    def line_of(self, name: str) -> int:
+        """The line of what `fired`, or of what it is in; counted from 1, 0 when not known."""
+        name = name.partition(" (")[0]
+        while name and name not in self.lines:
+            name = name.rpartition(".")[0]
+        return self.lines.get(name, 0)
 
 
 class PolicyAnswer(Struct, frozen=True):

@@ -1,8 +1,9 @@
-"""A policy as dotted names and their words, and what differs between two. Pure."""
+"""A policy and its answers in words, and what differs between two policies. Pure."""
 
 from __future__ import annotations
 
-from hatchway.core.policy import EnvironmentPolicy, Policy, Rule, written
+from hatchway.core.facts import Finding
+from hatchway.core.policy import EnvironmentPolicy, Policy, PolicyAnswer, Rule, written
 from hatchway.core.schedules import Schedules
 
 
@@ -72,3 +73,19 @@ def calendar_changes(old: Schedules, new: Schedules) -> tuple[str, ...]:
     if (before and (before.people, before.says)) != (after and (after.people, after.says)):
         lines.append("who is on call changed in calendars.yaml")
     return tuple(lines)
+
+
+def people_words(said: PolicyAnswer) -> str:
+    """Who has to say yes where it asks: "2 people have to say yes, one each of approver"."""
+    roles = f", one each of {', '.join(said.roles)}" if said.roles else ""
+    people = "1 person has" if said.people == 1 else f"{said.people} people have"
+    return f"{people} to say yes{roles}"
+
+
+def fact_words(finding: Finding) -> str:
+    """The fact that a condition stands on, how old it is and who says so."""
+    if finding.value == "":
+        return finding.words
+    age = f", {finding.age_s:g} s old" if finding.age_s >= 0 else ""
+    source = f", says {finding.source}" if finding.source else ""
+    return f"{finding.fact} is {finding.value}{age}{source} ({finding.words})"

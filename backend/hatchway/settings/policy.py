@@ -85,7 +85,23 @@ def policy_of(page: Page) -> Policy:
     deploys = None
     if fields.has("agent_deploys_to"):
         deploys = fields.words("agent_deploys_to", environments, example="[staging]")
-    return Policy(version, environments, sha256(page.data).hexdigest(), deploys)
+    digest = sha256(page.data).hexdigest()
+    return Policy(version, environments, digest, deploys, _lines(page.root))
+
+
+def _lines(root: Node | None) -> dict[str, int]:
+    """Where everything stands, by the names that the policy's answers have: "prod.promote"."""
+    found: dict[str, int] = {}
+
+    def take(node: Node | None, inside: str) -> None:
+        for key, entry in node.entries.items() if isinstance(node, Table) else ():
+            name = inside if key in ("environments", "capabilities") else f"{inside}.{key}"
+            found.setdefault(name.removeprefix("."), entry.key.line)
+            take(entry.value, name)
+
+    take(root, "")
+    found.pop("", None)
+    return found
 
 
 def check_calendars(page: Page, policy: Policy, schedules: Schedules) -> None:

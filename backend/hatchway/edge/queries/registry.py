@@ -16,6 +16,8 @@ from hatchway.edge.handing import Handing
 from hatchway.edge.queries.answer import Queries
 from hatchway.edge.queries.changes import changes_of
 from hatchway.edge.queries.log import log_of
+from hatchway.edge.queries.policy import policy_of
+from hatchway.edge.queries.record import record_of
 from hatchway.edge.queries.run import run_story
 from hatchway.edge.queries.why import why_of
 
@@ -48,4 +50,13 @@ def queries(sources: Sources) -> Queries:
         "changes": changes_of(state),
         "log": log_of(state, sources.jobs),
         "handover": sources.handing.doc,
+        "policy": policy_of(
+            state,
+            sources.live,
+            sources.installation,
+            sources.pipelines,
+            sources.policy,
+            sources.clock,
+        ),
+        "record": record_of(state, sources.installation.environment, sources.clock),
     }
