@@ -97,7 +97,7 @@ def journal() -> Journal:
 
 def test_an_approval_says_what_it_is_bound_to_and_that_it_is_unchanged(journal: Journal) -> None:
     item = journal.approval().item()
-    assert item.terms == "commit c1, artifact sha256:9f31ab2 unchanged since asked at 01:50Z"
+    assert item.terms == "commit c1, artifact 9f31ab2: unchanged since 01:50Z"
     assert item.changed == ()
     assert item.changes == "1 commit, 2 files: 1.4.0 to 1.5.0, first for 5 % of the traffic"
     assert item.risk_reasons == ("HIGH: drops column acct.old_id",)
@@ -116,7 +116,7 @@ def test_what_changed_since_it_was_asked_is_said(
     journal: Journal, bound: dict[str, str], said: str
 ) -> None:
     item = journal.approval(**bound).item()
-    assert "CHANGED since asked at 01:50Z" in item.terms
+    assert ": CHANGED since 01:50Z" in item.terms
     assert len(item.changed) == 1
     assert said in item.changed[0]
 

@@ -65,7 +65,7 @@ def test_a_character_is_called_as_the_terminal_library_calls_it(char: str) -> No
 # --- a file of one's own -------------------------------------------------------------------------
 
 GOOD = {
-    "takeover: w\nwhy: v\n": {"takeover": "w", "why": "v"},
+    "takeover: w\nwhy: f1\n": {"takeover": "w", "why": "F1"},
     "keys: ['?', f1]\n": {"keys": "?"},
     "takeover: F5\n": {"takeover": "F5"},
     "log: y\nleave: 'Q'\n": {"log": "y", "leave": "Q"},  # y is no boolean here
@@ -92,10 +92,10 @@ def test_a_good_file_is_in_force(text: str) -> None:
 
 BAD = {
     "takover: w\n": "1: no action is called 'takover' (is it takeover?)",
-    "why: v\n\nlog: fourtytwo\n": "3: log: no key is called 'fourtytwo'",
+    "why: f1\n\nlog: fourtytwo\n": "3: log: no key is called 'fourtytwo'",
     "takeover: a\n": "1: takeover: a is the key of accept too; give accept another key",
     "takeover: w\n": "1: takeover: w is the key of why too",
-    "why: v\nlog: v\n": "2: log: v is the key of why too",
+    "why: f1\nlog: f1\n": "2: log: F1 is the key of why too",
     "log: ctrl+p\n": "1: log: Ctrl+P is the key of pause too",
     "log: alt+p\n": "1: log: Esc p is the key of pause too",
     "takeover: 5\n": "1: takeover: 5 may not act",
@@ -117,11 +117,11 @@ BAD = {
     "log: {a: b}\n": "1: log: a key or a list of keys is meant",
     "log: [[v]]\n": "1: log: a key or a list of keys is meant",
     "log: &x [*x]\n": "1: log: a key or a list of keys is meant",
-    "log: v\nlog: f2\n": "2: log is there twice",
+    "log: f1\nlog: f2\n": "2: log is there twice",
     "- log\n": "1: is not a mapping",
     "keys: [?\n": "is no YAML",
     "log: \x1b\n": "is no YAML",
-    "log: v\n\tkeys: f1\n": "2: is no YAML",
+    "log: f1\n\tkeys: f1\n": "2: is no YAML",
     "[" * 20000: "",
     b"log: \xff\n": "is not UTF-8",
     **{f"reject: {key}\n": f"1: reject: {key} may not act" for key in "ytcmnu"},
@@ -138,7 +138,7 @@ def test_a_bad_file_changes_nothing_and_its_line_is_named(text: str | bytes) -> 
 
 
 def test_every_mistake_of_a_file_is_told_in_the_order_of_its_lines() -> None:
-    keys = read("takeover: 5\nnobody: v\nlog: ctrl+p\n")
+    keys = read("takeover: 5\nnobody: f1\nlog: ctrl+p\n")
     assert [text.split(":")[1] for text in keys.trouble] == ["1", "2", "3"]
 
 
@@ -231,17 +231,17 @@ def test_an_own_acting_key_has_the_guard_and_an_own_pause_key_is_exempt(scenes: 
     assert sent(stray, model, "e", 60.001)[1] == ["pause"]
 
 
-@pytest.mark.parametrize("key", ["ctrl+p", "f9", "alt+e"])
+@pytest.mark.parametrize("key", ["ctrl+p", "f9", "alt+u"])
 def test_a_pause_key_that_is_no_letter_pauses_while_typing(scenes: Any, key: str) -> None:
     model = model_of(scenes, "paused")
-    keys = keymap_of({"pause": ("e", "f9")})
+    keys = keymap_of({"pause": ("u", "f9")})
     hands = rules.settle(Hands(service="shop", keys=keys), model, 50)
     hands, _ = sent(hands, model, "g", 60)
     assert hands.entry is not None
-    hands, kinds = sent(hands, model, "e", 61)
+    hands, kinds = sent(hands, model, "u", 61)
     assert kinds == []
     assert hands.entry is not None
-    assert hands.entry.text == "e"
+    assert hands.entry.text == "u"
     assert sent(hands, model, key, 62)[1] == ["pause"]
 
 
@@ -304,7 +304,7 @@ def test_the_search_for_given_away_keys_does_find_the_shipped_ones(scenes: Any) 
 
 def test_a_mistake_in_the_file_is_on_the_last_row_and_on_the_page_of_keys(scenes: Any) -> None:
     model = model_of(scenes, "canary")
-    hands = rules.with_keys(Hands(service="shop"), read("why: v\ntakeover: 5\n"), 50.0)
+    hands = rules.with_keys(Hands(service="shop"), read("why: f1\ntakeover: 5\n"), 50.0)
     for width, height in ((80, 24), (120, 40)):
         view = View(model, rules.settle(hands, model, 55.0), ME, scenes.now, 55.0)
         assert "keys.yaml:2: takeover: 5 may not act" in text_of(paint(view, width, height)).splitlines()[-1]  # fmt: skip
@@ -315,12 +315,12 @@ def test_a_mistake_in_the_file_is_on_the_last_row_and_on_the_page_of_keys(scenes
 
 
 def test_the_page_of_keys_has_every_action_in_its_group_and_says_which_are_own(scenes: Any) -> None:
-    keys = replace(keymap_of({"why": ("v",)}, "/etc/keys.yaml"), own=frozenset({"why"}))
+    keys = replace(keymap_of({"why": ("f1",)}, "/etc/keys.yaml"), own=frozenset({"why"}))
     view = View(model_of(scenes, "idle"), Hands(page="keys", keys=keys), ME, scenes.now, 50.0)
     text = "\n".join("".join(piece.text for piece in row) for row in PAGES["keys"].rows(view, 100))
     assert text.index("STOPS") < text.index("ACTING") < text.index("LOOKING")
     assert "1 own keys from /etc/keys.yaml" in text
-    assert re.search(r"(?m)^v +own key\. The verdict", text)
+    assert re.search(r"(?m)^F1 +own key\. The verdict", text)
     for action in ACTIONS:
         assert keys.help(action)[:40] in text
 
@@ -353,7 +353,7 @@ def test_check_keys_says_what_is_wrong_and_exits_2(tmp_path: Path) -> None:
     done = check_keys(tmp_path)
     assert done.returncode == 2
     assert f"{file}:1: takeover: q is the key of leave too" in done.stderr
-    file.write_text("takeover: w\nwhy: v\n")
+    file.write_text("takeover: w\nwhy: f1\n")
     done = check_keys(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(r"takeover +w  \(own\)", done.stdout)

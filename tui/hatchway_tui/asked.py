@@ -6,6 +6,8 @@ from msgspec import Struct
 
 from hatchway.edge.docs.changes import ChangesDoc
 from hatchway.edge.docs.log import JobLog
+from hatchway.edge.docs.policy import PolicyDoc
+from hatchway.edge.docs.record import RecordDoc
 from hatchway.edge.docs.run import RunStory
 from hatchway.edge.docs.why import WhyDoc
 
@@ -14,6 +16,8 @@ DOCS: dict[str, type[Struct]] = {
     "why": WhyDoc,
     "changes": ChangesDoc,
     "log": JobLog,
+    "policy": PolicyDoc,
+    "record": RecordDoc,
 }
 """By the kind of query: what `Told.doc` is."""
 

@@ -110,4 +110,9 @@ def why_not(
         return model.you.why_not or f"you may not {need} here"
     if kind == "release" and control_of(model, service).mode == "agent":
         return "the agent has control already"
-    return ""
+    return barred(model, rights, item) if kind == "accept" and item is not None else ""
+
+
+def barred(model: Model, rights: Rights, item: ItemDoc) -> str:
+    """Why this person is not the one to say yes to a release: it is their own work, say; or empty."""
+    return item.barred.get(" ".join(who(model, rights).casefold().split()), "")

@@ -19,21 +19,20 @@ MOST_NAMES = 60
 
 def terms(state: State, run: Run, item: Item) -> tuple[str, tuple[str, ...]]:
     """What a yes is bound to, and what of that is not so any more since it was asked."""
-    when = f"since asked at {approvals.clock(item.asked_at)}"
+    when = approvals.clock(item.asked_at)
     if item.type == "approval":
         artifact = f", artifact {_short(run.artifact)}" if run.artifact else ""
         bound = f"commit {run.commit[:9]}{artifact}"
         found = approvals.changed(run, item.binding, approvals.terms_of(state, run))
         changes = tuple(approvals.since(item, change) for change in found)
     else:
-        bound = f"commit {run.commit[:9]}, share of {run.weight} %"
+        bound = f"commit {run.commit[:9]}, at {run.weight} %"
         changes = _moved_on(state, run, item)
-    return (f"{bound} CHANGED {when}" if changes else f"{bound} unchanged {when}"), changes
+    return f"{bound}: {'CHANGED' if changes else 'unchanged'} since {when}", changes
 
 
 def _short(digest: str) -> str:
-    algorithm, colon, rest = digest.rpartition(":")
-    return f"{algorithm}{colon}{rest[:9]}"
+    return digest.rpartition(":")[2][:9]
 
 
 def _moved_on(state: State, run: Run, item: Item) -> tuple[str, ...]:

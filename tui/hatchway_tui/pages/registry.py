@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hatchway_tui.pages import changes, keys, log, run, why
+from hatchway_tui.pages import changes, item, keys, log, policy, record, run, why
 from hatchway_tui.pages.page import Page
 
 PAGES: dict[str, Page] = {
@@ -10,5 +10,8 @@ PAGES: dict[str, Page] = {
     "why": why.PAGE,
     "changes": changes.PAGE,
     "log": log.PAGE,
+    "item": item.PAGE,
+    "policy": policy.PAGE,
+    "record": record.PAGE,
     "keys": keys.PAGE,
 }

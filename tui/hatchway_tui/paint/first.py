@@ -128,7 +128,7 @@ def _narrow(view: View, width: int, height: int) -> list[Section]:
             )  # fmt: skip
     elif run is not None and run.stages:
         out.append(Section(lambda rows: middle.stages(view, run, width, rows), 1, 6, 30, 50))
-    cards = 1 + max(waiting * 2, 1)
+    cards = needs.good_height(view)
     out.append(
         Section(
             lambda rows: needs.needs(view, width, rows),
@@ -176,8 +176,7 @@ def _columns(view: View, width: int, rows: int) -> Canvas:
         over.blit(1, 1, middle.stages(view, run, left - 1, upper - 1))
     canvas.blit(0, 0, over)
     canvas.blit(0, upper, bottom.last(view, left, rows - upper))
-    waiting = items(view.model)
-    cards = 2 + sum(5 + 2 * len(item.lines) for item in waiting)
+    cards = needs.whole_height(view, right)
     split = max(min(max(cards, 3), rows - 4), 2)
     canvas.blit(left + 2, 0, needs.needs(view, right, split))
     below = rows - split
