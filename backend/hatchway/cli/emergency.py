@@ -37,7 +37,7 @@ FLAGS = ("--direct", "--agents", "--json", "--plain", "--help", "-h")
 VALUES = ("--reason", "--dir", "--service")
 USAGE = {
     "status": "usage: hatchway status [--plain|--json] [--dir DIRECTORY]",
-    "watch": "usage: hatchway watch --plain [--dir DIRECTORY]",
+    "watch": "usage: hatchway watch [--plain|--json] [--dir DIRECTORY]",
     "resume": "usage: hatchway resume [SERVICE|--agents] --reason WHY [--json] [--dir DIRECTORY]\n"
     "  --agents: let the agents in again after stopall; each service is given back by itself.",
     "stopall": "usage: hatchway stopall [--reason WHY] [--direct] [--json] [--dir DIRECTORY]\n"

@@ -68,22 +68,27 @@ def _watch(directory: str, in_json: bool) -> int:
         if not answer["ok"]:
             sentences = []
             if known.get("silence") != answer["code"]:
-                print(f"{stamp} {visible(answer['why'])} {visible(answer['todo'])}", flush=True)
+                _news("silence", f"{answer['why']} {answer['todo']}", stamp, in_json)
             known = {"silence": answer["code"]}
         for sentence in sentences:
             if known.get(sentence.key) != sentence.sign:
-                if in_json:
-                    as_json({"at": stamp, "key": sentence.key, "text": sentence.text})
-                else:
-                    print(f"{stamp} {visible(sentence.text)}")
-                sys.stdout.flush()
+                _news(sentence.key, sentence.text, stamp, in_json)
         if answer["ok"]:
             keys = {s.key for s in sentences}
             for key in [k for k in known if k not in keys and k.startswith("item/")]:
-                print(f"{stamp} No longer waiting: {visible(key[5:])}.", flush=True)
+                _news(key, f"No longer waiting: {key[5:]}.", stamp, in_json)
             known = {s.key: s.sign for s in sentences}
         try:
             time.sleep(WATCH_EVERY_S)
         except KeyboardInterrupt:
             sys.stdout.flush()
             return 0
+
+
+def _news(key: str, text: str, stamp: str, in_json: bool) -> None:
+    """One change, on a line of its own, at once."""
+    if in_json:
+        as_json({"at": stamp, "key": key, "text": text})
+    else:
+        print(f"{stamp} {visible(text)}")
+    sys.stdout.flush()

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import yaml
 from msgspec import Struct
 
 from hatchway.cli import prospecting, where
@@ -53,7 +54,7 @@ def main(argv: list[str]) -> int:
     arguments = _parser().parse_args(argv)
     try:
         if arguments.what == "suggest":
-            return asyncio.run(_suggest(arguments.url, arguments.canary))
+            return asyncio.run(_suggest(arguments.url, arguments.canary, arguments.json))
         return _check(arguments)
     except _Wrong as error:
         print("\n".join(visible(line) for line in str(error).splitlines()), file=sys.stderr)
@@ -93,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     suggest.add_argument(
         "--canary", action="append", default=[], metavar="URL", help="the canary's own page"
     )
+    suggest.add_argument("--json", action="store_true", help="print JSON instead of YAML")
     return parser
 
 
@@ -193,7 +195,7 @@ async def _listed(service: ServiceSpec) -> dict[str, Catalogue]:
 # --- suggest ----------------------------------------------------------------------------------
 
 
-async def _suggest(urls: list[str], canary: list[str]) -> int:
+async def _suggest(urls: list[str], canary: list[str], in_json: bool) -> int:
     looked = []
     for url in (*urls, *canary):
         try:
@@ -204,6 +206,10 @@ async def _suggest(urls: list[str], canary: list[str]) -> int:
                 " Give the address of a page in Prometheus' text format, often .../metrics"
             ) from None
     found = suggestion(looked)
+    if in_json:
+        said = {"ok": bool(found.judged), "notes": found.notes}
+        print(json.dumps({**said, "service": yaml.safe_load(as_yaml(found))}))
+        return 0 if found.judged else 1
     print("# Guessed from what is there; put it below a service in hatchway.yaml, then run")
     print("# hatchway metrics check SERVICE. Limits are from today's figures: yours to set.")
     print(as_yaml(found), end="")

@@ -133,6 +133,8 @@ def _run(doc: Doc) -> list[Sentence]:
     risk = f", risk {doc['risk']}" if doc.get("risk") else ""
     text = f"Run {doc.get('id')}: {what} is {state}, canary at {doc.get('weight')} %{risk}."
     said = [Sentence(key, text)]
+    for number, look in enumerate(doc.get("attention") or ()):
+        said.append(Sentence(f"{key}/attention/{number}", f"Look at: {look}."))
     for stage in doc.get("stages") or ():
         if isinstance(stage, dict) and stage.get("status") in ("running", "waiting", "failed"):
             detail = f": {stage['detail']}" if stage.get("detail") else ""
@@ -206,6 +208,8 @@ def _needs(doc: Doc, now: float) -> list[Sentence]:
     for item in items:
         sure = item.get("confidence")
         certain = f", {sure:.0%} sure" if isinstance(sure, int | float) else ""
+        for field, words in (("risk", "risk"), ("undo", "undo safe")):
+            certain += f", {words} {item[field]}" if item.get(field) else ""
         default = f" If nobody answers: {item['default']}." if item.get("default") else ""
         text = (
             f"Needs you: {item.get('kind')} {item.get('title')}{certain},"
@@ -213,6 +217,9 @@ def _needs(doc: Doc, now: float) -> list[Sentence]:
             f" hatchway accept {item.get('id')}, or: hatchway reject {item.get('id')}.{default}"
         )
         said.append(Sentence(f"item/{item.get('id')}", text, item.get("title")))
+        why = [str(line).rstrip(".") for line in item.get("lines") or ()]
+        if why:
+            said.append(Sentence(f"lines/{item.get('id')}", f"  {'. '.join(why)}.", len(why)))
     return said
 
 
