@@ -132,7 +132,8 @@ def _note(at: float, event: ev.Event | ev.Unknown, run: Run) -> str:
             sure = f"{event.confidence:.0%} sure"
             return f"{rule} says {event.answer}; {event.brain} {sure}"
         case ev.VerdictChanged():
-            return f"step {event.step + 1}, {event.confidence:.0%} sure"
+            sure = f", {event.confidence:.0%} sure" if event.word in ("PASS", "REGRESS") else ""
+            return f"step {event.step + 1}{sure}"
         case ev.EffectVerified():
             effect = run.effects.get(event.key)
             if effect is None:

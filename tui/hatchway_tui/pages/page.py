@@ -24,6 +24,10 @@ def _zero(_: View) -> int:
     return 0
 
 
+def _always(_: View) -> bool:
+    return True
+
+
 def _no_rows(_: View, _width: int) -> list[Row]:
     return []
 
@@ -42,6 +46,7 @@ class Page(NamedTuple):
     filters: bool = False
     first: Callable[[View], int] = _zero  # rows that are no longer there, before the first
     head: Callable[[View, int], list[Row]] = _no_rows  # rows that stay on top
+    flows: Callable[[View], bool] = _always  # whether more may come in at the end
 
 
 def paint(page: Page, view: View, width: int, height: int) -> Canvas:
@@ -104,7 +109,8 @@ def _title(canvas: Canvas, page: Page, view: View, extent: Extent) -> None:
             end = view.keys.of("end")
             said.append(f"{new} NEW BELOW ({end})" if new else f"{below} below ({end})")
         else:
-            said.append("FOLLOWING" if not hands.end and not wanted else "AT THE END")
+            follows = not hands.end and not wanted and page.flows(view)
+            said.append("FOLLOWING" if follows else "AT THE END")
     right = ", ".join(said)
     loud = "NEW BELOW" in right or "not found" in right
     canvas.rule(0, page.title, "hi")

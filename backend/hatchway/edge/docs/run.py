@@ -68,6 +68,7 @@ class RunStory(Struct, frozen=True):
     requested_by: str = ""
     moments: tuple[Moment, ...] = ()
     left_out: int = 0
+    left_out_after: int = 0  # so many moments
     sealed: bool = False
     spans: tuple[Span, ...] = ()
     waits: tuple[Wait, ...] = ()

@@ -45,6 +45,7 @@ def story(state: State, chronicle: Chronicle, about: str) -> RunStory:
         requested_by=run.requester,
         moments=moments,
         left_out=told.count - len(moments),
+        left_out_after=len(told.first),
         sealed=not moments or not moments[0].text.startswith("run "),
         spans=tuple(replace(each, usual_s=usual.get(each.name)) for each in spans(run, told)),
         waits=tuple(told.waits),
