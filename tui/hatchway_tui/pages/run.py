@@ -33,7 +33,7 @@ def _run(view: View, width: int) -> list[Row]:
     rows = _head(view, run, story, width)
     rows += [(Piece(text, "hi", True),) for text in _bottleneck(story, found, width)]
     rows += [(), *the_map.picture(story, found, view.now, width)]
-    rows += [(), the_map.totals(found)]
+    rows += [(), *the_map.totals(found, width)]
     if story.usual_of:
         said = (
             f"usually: the median of {words.count(story.usual_of, 'earlier run')} of {run.service}"

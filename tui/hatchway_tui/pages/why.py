@@ -74,7 +74,7 @@ def _figures(view: View, doc: WhyDoc, width: int) -> list[Row]:
     word = VERDICTS.get(doc.word, (doc.word, "warn"))[0]
     ago = words.age(view.now - doc.at)
     said = f"of the newest journaled verdict: {word}, #{doc.seq}, {words.clock(doc.at)}Z, {ago} ago"
-    rows: list[Row] = [(), (Piece("THE FIGURES  ", "hi", True), Piece(said, "dim"))]
+    rows: list[Row] = [(), (Piece("THE FIGURES", "hi", True),), *_hanging("", said, width, "dim")]
     if not doc.same:
         text = "this version of the judge comes to other figures than those that were journaled"
         rows += [(Piece(each, "warn"),) for each in safe_text.wrap(text, width, 2)]
@@ -82,7 +82,11 @@ def _figures(view: View, doc: WhyDoc, width: int) -> list[Row]:
         e = f", evidence of harm {evidence.odds(doc.live_e)}" if doc.live_e is not None else ""
         now = VERDICTS.get(doc.live_word, (doc.live_word, ""))[0]
         rows.append((Piece(f"since then, at {words.clock(doc.live_at)}Z: {now}{e}", "dim"),))
-    rows += [(), (Piece("WHAT WOULD CHANGE IT", "hi", True),)]
+    return rows + _figures_of(doc, width)
+
+
+def _figures_of(doc: WhyDoc, width: int) -> list[Row]:
+    rows: list[Row] = [(), (Piece("WHAT WOULD CHANGE IT", "hi", True),)]
     for text in evidence.would_change(doc):
         rows += _hanging("  ", text, width)
     rows += _joint(doc, width)
@@ -96,13 +100,13 @@ def _figures(view: View, doc: WhyDoc, width: int) -> list[Row]:
     for metric in evidence.lead(doc):
         if metric not in shown:
             rows += _in_a_line(metric, width)
-    text = (
+    said = (
         f"evidence of harm is the worth of bets against a canary that is no worse, 1 at the start. "
         f"Of a canary that is no worse it reaches {doc.rollback_at:g} in at most 1 of "
         f"{doc.rollback_at:g} rollouts, however often one looks. The shares are drawn with what "
         f"holds 95 of 100 times. All of it: hatchway judge --explain {doc.run}"
     )
-    return [*rows, (), *((Piece(each, "dim"),) for each in safe_text.wrap(text, width, 5))]
+    return [*rows, (), *((Piece(each, "dim"),) for each in safe_text.wrap(said, width, 5))]
 
 
 def _hanging(lead: str, text: str, width: int, tone: str = "txt") -> list[Row]:

@@ -31,6 +31,9 @@ LOOKS: dict[What, tuple[str, str, str]] = {
 }
 """How each looks, in a mark, a tone and words."""
 
+BESIDE = 36
+"""Cells beside a bar: its time, whether it is the longest, and what is usual."""
+
 SLOWER, SLOWER_S = 1.5, 5.0
 """How many times the usual, and how many seconds more, is worth saying."""
 
@@ -161,28 +164,35 @@ def in_words(found: Bottleneck | None) -> str:
             word = f"works, most of it on {found.job}"
         said += f", {word}" + (f" {words.took(seconds)}" if len(told) > 1 else " all the time")
     slower = _slower(found.seconds, found.usual_s)
-    return f"{said}; {slower}" if slower else said
+    return f"{said}; {slower} the usual {words.took(found.usual_s or 0.0)}" if slower else said
 
 
 def _slower(seconds: float, usual: float | None) -> str:
-    """How much longer than usual; empty when it is not, or nobody knows."""
+    """How much longer than usual: "3.1x"; empty when it is not, or nobody knows."""
     if usual is None or seconds < usual + SLOWER_S or seconds < SLOWER * usual:
         return ""
-    times = f"{seconds / usual:.1f}x " if seconds < 100 * usual else "more than 100x "
-    return f"{times}the usual {words.took(usual)}"
+    return f"{seconds / usual:.1f}x" if seconds < 100 * usual else ">100x"
 
 
-def totals(found: tuple[Part, ...]) -> Row:
+def totals(found: tuple[Part, ...], width: int) -> list[Row]:
     """How much of the time was spent on what: adds up to the whole."""
     kinds: dict[What, float] = {}
     for part in found:
         kinds[part.what] = kinds.get(part.what, 0.0) + part.seconds
+    rows: list[Row] = []
     row: list[Piece] = []
+    used = 0
     for what, (mark, tone, word) in LOOKS.items():
-        if kinds.get(what, 0.0) >= 0.05:
-            row += [Piece(f"{mark} ", tone), Piece(f"{word} ", "dim")]
-            row.append(Piece(f"{words.took(kinds[what])}   ", "hi"))
-    return tuple(row) or (Piece("no time has passed", "dim"),)
+        if kinds.get(what, 0.0) < 0.05:
+            continue
+        told = words.took(kinds[what])
+        cells = len(f"{mark} {word} {told}   ")
+        if row and used + cells - 3 > width:
+            rows.append(tuple(row))
+            row, used = [], 0
+        row += [Piece(f"{mark} ", tone), Piece(f"{word} ", "dim"), Piece(told, "hi"), Piece("   ")]
+        used += cells
+    return [*rows, tuple(row)] if row else [(Piece("no time has passed", "dim"),)]
 
 
 def picture(story: RunStory, found: tuple[Part, ...], now: float, width: int) -> list[Row]:
@@ -190,7 +200,7 @@ def picture(story: RunStory, found: tuple[Part, ...], now: float, width: int) ->
     worst = bottleneck(story, found)
     begin, whole = story.started_at, end_of(story, now) - story.started_at
     name = min(max([len(s.name) for s in story.spans] + [8]) + 2, 24 if width > 90 else 16)
-    cells = max(min(width - name - 34, 70), 8)
+    cells = max(min(width - name - BESIDE, 70), 8)
     rows: list[Row] = []
     for span in story.spans:
         mark, tone = MARKS[span.status]
@@ -214,16 +224,14 @@ def picture(story: RunStory, found: tuple[Part, ...], now: float, width: int) ->
 
 
 def _usual(span: Span, spent: float, here: bool) -> list[Piece]:
-    out: list[Piece] = []
+    out = [Piece("  <- most", "hi", True)] if here else []
+    slower = _slower(spent, span.usual_s) if span.started_at else ""
     if span.status == "failed":
         out.append(Piece("  FAILED", "bad", True))
-    slower = _slower(spent, span.usual_s) if span.started_at else ""
-    if slower:
-        out.append(Piece(f"  {slower}", "warn"))
+    elif slower:
+        out.append(Piece(f"  {slower} usual {words.took(span.usual_s or 0.0)}", "warn"))
     elif span.usual_s is not None:
         out.append(Piece(f"  usually {words.took(span.usual_s)}", "dim"))
-    if here:
-        out.append(Piece("  <- most", "hi", True))
     return out
 
 
