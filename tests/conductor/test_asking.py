@@ -58,7 +58,8 @@ async def test_a_yes_to_an_ask_is_the_stop_itself_and_the_asker_sees_by_whom(
     assert isinstance(asked, Ack)
     assert asked.said == "asked oncall to PAUSE shop"
     (item,) = people.items
-    assert item.title == "luis (viewer) asks you to PAUSE shop: it burns"
+    assert item.title == "luis (viewer) asks you to PAUSE shop"
+    assert item.lines[0] == "luis: it burns"
     assert item.requires == "pause"
     said = await people(ANA, "accept", item=item.id)
     assert said.said == "PAUSED by ana"

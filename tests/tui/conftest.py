@@ -108,6 +108,7 @@ class Scenes:
                 wire.ChangeDoc("51fe09aa00", "luis", "pricing: round half to even"),
             ),
             "files": ("api/openapi.yaml  +12 -3", "shop/pricing.py  +8 -8"),
+            "undo": "YES: 1.4.0 keeps running, traffic goes back to it",
         }  # fmt: skip
         return wire.RunDoc(**(base | more))  # type: ignore[arg-type]
 

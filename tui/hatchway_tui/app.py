@@ -206,7 +206,7 @@ class Dashboard(App[int]):
         order = Order(uuid.uuid4().hex, send.kind, time.monotonic(), direct=not self.link.live)
         command = Command(
             order.id, send.kind, send.service, send.item, send.reason, send.expect_epoch,
-            send.expect_version,
+            send.expect_version, signed=send.signed,
         )  # fmt: skip
         self.hands = rules.ordered(self.hands, order)
         if self.hands.armed is None:
@@ -262,6 +262,8 @@ class Dashboard(App[int]):
         """Have the backend say what the open page shows, when it opens and every so often."""
         page = PAGES.get(view.hands.page)
         asks = page.asks(view) if page is not None else None
+        if view.hands.armed is not None:
+            asks = "plan", view.hands.armed.service
         asked, at = self._asked
         if asks is None or not self.link.live or (asks == asked and view.at - at < ASK_EVERY):
             return

@@ -5,7 +5,9 @@ from __future__ import annotations
 from msgspec import Struct
 
 from hatchway.edge.docs.changes import ChangesDoc
+from hatchway.edge.docs.handover import HandoverDoc
 from hatchway.edge.docs.log import JobLog
+from hatchway.edge.docs.plan import PlanDoc
 from hatchway.edge.docs.policy import PolicyDoc
 from hatchway.edge.docs.record import RecordDoc
 from hatchway.edge.docs.run import RunStory
@@ -18,6 +20,8 @@ DOCS: dict[str, type[Struct]] = {
     "log": JobLog,
     "policy": PolicyDoc,
     "record": RecordDoc,
+    "handover": HandoverDoc,
+    "plan": PlanDoc,
 }
 """By the kind of query: what `Told.doc` is."""
 

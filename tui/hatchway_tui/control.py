@@ -22,6 +22,7 @@ class Control(Struct, frozen=True):
     level: str = ""
     epoch: int = -1
     drift: str = ""
+    stop_all: str = ""  # in words, while no agent may do anything
     source: str = ""  # "backend", "governor", "memory" (nobody confirms it now) or ""
     read_at: float = 0.0  # server clock
 
@@ -49,15 +50,24 @@ def control_of(model: Model, service: str) -> Control:
         return Control(
             mode=said.mode, holder=said.holder or "", since=said.since, reason=said.reason or "",
             epoch=said.epoch, drift=said.drift or said.target_trouble or "", source="governor",
-            read_at=model.governor_at + model.skew,
+            stop_all=stopped_words(said.stop_all), read_at=model.governor_at + model.skew,
         )  # fmt: skip
     if doc is None:
         return Control()
     return Control(
         mode=doc.mode, holder=doc.holder, since=doc.since, reason=doc.reason, level=doc.level,
         epoch=doc.epoch, drift=doc.drift, source="backend" if live(model) else "memory",
-        read_at=doc.read_at,
+        read_at=doc.read_at, stop_all=doc.stop_all,
     )  # fmt: skip
+
+
+def stopped_words(found: dict[str, object] | None) -> str:
+    """What the governor says of STOP ALL, as the backend words it."""
+    if not found:
+        return ""
+    return f"STOP ALL by {found.get('by') or '?'}" + (
+        f": {found['reason']}" if found.get("reason") else ""
+    )
 
 
 def canary_weight(model: Model, service: str) -> int | None:
@@ -82,6 +92,7 @@ class Rights(Struct, frozen=True):
 
 _NEEDS = {
     "pause": "pause", "takeover": "takeover", "rollback": "rollback", "release": "release",
+    "stop_all": "pause", "readmit": "readmit", "handover": "handover", "acknowledge": "acknowledge",
 }  # fmt: skip
 
 
@@ -100,13 +111,13 @@ def why_not(
         duty = model.system.duty if model.system else ""
         return f"read-only: ask oncall{' (' + duty + ')' if duty else ''}"
     if not live(model):
-        if kind not in {"pause", "takeover", "rollback"}:
+        if kind not in {"pause", "takeover", "rollback", "stop_all"}:
             return "needs the backend, which does not answer"
         if not model.governor_known:
             return "neither backend nor governor can be reached from here"
         return ""
     need = (item.requires or "approve") if item is not None else _NEEDS[kind]
-    if model.you is not None and need not in model.you.can:
+    if model.you is not None and need not in (*model.you.can, *model.you.also):
         return model.you.why_not or f"you may not {need} here"
     if kind == "release" and control_of(model, service).mode == "agent":
         return "the agent has control already"

@@ -43,7 +43,7 @@ SILENT_AFTER = 2.0
 GIVE_UP_AFTER = 10.0
 ANSWER_WITHIN = 2.0
 FIRST_RETRY, LAST_RETRY = 0.1, 1.0
-STOPS = {"pause", "takeover", "rollback"}
+STOPS = {"pause", "takeover", "rollback", "stop_all"}
 
 
 class Address(Struct, frozen=True):
@@ -241,13 +241,13 @@ class Link:
         if not self.address.governor:
             return Answer(
                 False, "neither backend nor governor can be reached from here", direct=True,
-                todo=f"on the backend's host: hatchway {command.kind}",
+                todo=f"on the backend's host: hatchway {command.kind.replace('_', '')}",
             )  # fmt: skip
         question: dict[str, object] = {
             "op": command.kind, "id": command.id, "by": self.address.name, "direct": True,
             "reason": command.reason or "by the dashboard, backend silent",
         }  # fmt: skip
-        if command.service:
+        if command.service and command.kind != "stop_all":
             question["service"] = command.service
         try:
             answer = await governor_line.ask(self.address.governor, question)

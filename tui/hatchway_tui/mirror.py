@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from hatchway.edge.docs.asks import AsksDoc
 from hatchway.edge.docs.replay import ReplayDoc
 from hatchway.edge.protocol import (
     Ack,
@@ -63,6 +64,7 @@ class GovernorStatus(Struct, frozen=True):
     observed: dict[str, float] | None = None
     target_trouble: str | None = ""
     drift: str | None = ""
+    stop_all: dict[str, object] | None = None  # by whom and why, while it stands
 
 
 class Lost(Struct, frozen=True):
@@ -119,6 +121,7 @@ class Model(Struct, frozen=True):
     series: dict[str, dict[str, Series]] = {}
     needs: NeedsDoc = NeedsDoc()
     audit: AuditDoc = AuditDoc()
+    asks: AsksDoc = AsksDoc()
     logs: dict[str, LogDoc] = {}
     told: dict[str, Struct] = {}  # answers to queries, by KIND/ABOUT
     untold: dict[str, str] = {}  # why there is none
@@ -213,7 +216,7 @@ def _emptied(model: Model) -> Model:
     """Without documents, but with the plots: a backend that restarted still has its history."""
     return replace(
         model, system=None, authority={}, runs={}, metrics={}, needs=NeedsDoc(),
-        audit=AuditDoc(), logs={}, unread="",
+        audit=AuditDoc(), asks=AsksDoc(), logs={}, unread="",
     )  # fmt: skip
 
 
@@ -246,6 +249,8 @@ def _document(model: Model, key: str, raw: msgspec.Raw) -> Model:
             return replace(model, needs=_read(NeedsDoc, raw))
         case "audit":
             return replace(model, audit=_read(AuditDoc, raw))
+        case "asks":
+            return replace(model, asks=_read(AsksDoc, raw))
         case "log":
             return replace(model, logs=model.logs | {name: _read(LogDoc, raw)})
         case "replay":  # what was asked was of another moment
@@ -313,8 +318,17 @@ def run_of(model: Model, service: str) -> RunDoc | None:
 
 
 def items(model: Model) -> tuple[ItemDoc, ...]:
-    """What waits for a person, most urgent first."""
-    return model.needs.items
+    """What waits for the person, most urgent first: not what waits for others alone."""
+    return tuple(item for item in model.needs.items if _is_for(model.you, item))
+
+
+def _is_for(you: You | None, item: ItemDoc) -> bool:
+    """Approvals are everybody's to see; an ask is for those who may, a hand-over for its reader."""
+    if you is None or item.kind not in ("ask", "handover"):
+        return True
+    mine = not item.only_for or you.name in item.only_for
+    may = item.requires in (*you.can, *you.also) and not you.read_only
+    return mine and may and you.name not in item.not_for
 
 
 def interrupts(item: ItemDoc) -> bool:

@@ -9,10 +9,14 @@ from hatchway_tui.link import Answer
 _DONE: dict[CommandKind, str] = {
     "pause": "PAUSED", "takeover": "YOU HAVE THE WHEEL", "rollback": "ROLL BACK ORDERED",
     "release": "GIVEN BACK", "accept": "ACCEPTED", "reject": "REJECTED",
+    "stop_all": "STOPPED ALL", "readmit": "AGENTS LET IN", "ask": "ASKED ONCALL",
+    "handover": "HANDED OVER", "acknowledge": "ACKNOWLEDGED",
 }  # fmt: skip
 _DOING: dict[CommandKind, str] = {
     "pause": "PAUSING", "takeover": "TAKING OVER", "rollback": "ROLLING BACK",
     "release": "GIVING BACK", "accept": "ACCEPTING", "reject": "REJECTING",
+    "stop_all": "STOPPING ALL", "readmit": "LETTING AGENTS IN", "ask": "ASKING ONCALL",
+    "handover": "HANDING OVER", "acknowledge": "ACKNOWLEDGING",
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from msgspec.structs import replace
 
 if TYPE_CHECKING:
-    from hatchway_tui.hands import Hands
+    from hatchway_tui.held import Hands
 
 LONGEST = 80
 """Characters of a filter."""

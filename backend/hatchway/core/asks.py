@@ -75,12 +75,21 @@ class Ask(Struct, frozen=True):
     @property
     def title(self) -> str:
         """`luis (read-only) asks you to PAUSE shop: WHY`."""
+        return self.head + (f": {self.reason}" if self.reason else "")
+
+    @property
+    def reason(self) -> str:
+        """The newest reason that somebody gave."""
+        return next((each.reason for each in reversed(self.askers) if each.reason), "")
+
+    @property
+    def head(self) -> str:
+        """The title without the reason."""
         first = self.askers[0]
         others = len({fold(each.name) for each in self.askers}) - 1
         who = f"{first.name} ({first.role})" if first.role else first.name
         who += f" and {others} more ask" if others else " asks"
-        why = next((each.reason for each in reversed(self.askers) if each.reason), "")
-        return f"{who} you to {NAMES[self.op]} {self.service}" + (f": {why}" if why else "")
+        return f"{who} you to {NAMES[self.op]} {self.service}"
 
     def became(self, now: float) -> str:
         """What became of it, in words."""

@@ -78,10 +78,8 @@ class Asking:
             )
             return await self._refuse(command.id, who, what, over)
         names = ", ".join(dict.fromkeys(each.name for each in ask.askers))
-        why = next((each.reason for each in reversed(ask.askers) if each.reason), "")
-        reason = "; ".join(
-            filter(None, (f"asked by {names}" + (f": {why}" if why else ""), command.reason))
-        )
+        why = f": {ask.reason}" if ask.reason else ""
+        reason = "; ".join(filter(None, (f"asked by {names}{why}", command.reason)))
         stop = msgspec.structs.replace(command, kind=ask.op, service=ask.service, reason=reason)
         return await self._stop(stop, ask.service, who)
 

@@ -123,7 +123,7 @@ def _control(state: State, live: Live, name: str) -> list[str]:
         case _:
             said = [
                 f"{name}: {authority.holder} has the wheel{since}{reason}",
-                f"{name}: handing over does not pass the wheel; who takes it presses o",
+                f"{name}: handing over does not pass the wheel: who is next takes over",
             ]
     standing, _ = live.standing.get(name, (None, 0.0))
     if standing is not None and standing.stop_all:

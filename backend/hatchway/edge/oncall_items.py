@@ -31,7 +31,7 @@ def ask_items(state: State, now: float) -> tuple[p.ItemDoc, ...]:
 
 def _asked(state: State, ask: Ask) -> p.ItemDoc:
     run = state.active_run(ask.service)
-    also = [f"{each.name}: {each.reason}" for each in ask.askers[1:] if each.reason]
+    others = [f"{each.name}: {each.reason}" for each in ask.askers if each.reason]
     does = {
         "pause": "a yes pauses the agent, at once",
         "takeover": "a yes gives you the wheel, at once",
@@ -41,14 +41,14 @@ def _asked(state: State, ask: Ask) -> p.ItemDoc:
         id=ask.item,
         kind="ask",
         capability=ask.op,
-        title=ask.title,
+        title=ask.head,
         service=ask.service,
         run=run.id if run is not None else "",
         asked_at=ask.askers[0].at,
-        expires_at=ask.at + OPEN_S,
-        lines=(does, *also[-3:]),
+        expires_at=0.0,
+        lines=(*others[-3:], does),
         requires=ask.op,
-        default="no answer: nothing happens, and whoever asked sees that",
+        default=f"no answer: nothing happens; it is gone after {OPEN_S / 60:.0f} min",
         not_for=tuple(dict.fromkeys(each.name for each in ask.askers)),
     )
 
@@ -63,7 +63,7 @@ def handover_items(state: State) -> tuple[p.ItemDoc, ...]:
             id=handover.id,
             kind="handover",
             capability="acknowledge",
-            title=f"HAND-OVER by {handover.by}: read it (h) and acknowledge it",
+            title=f"HAND-OVER by {handover.by}: to be read and acknowledged",
             service="",
             run="",
             asked_at=handover.at,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hatchway_tui.pages import changes, item, keys, log, policy, record, run, why
+from hatchway_tui.pages import changes, handover, item, keys, log, policy, record, run, why
 from hatchway_tui.pages.page import Page
 
 PAGES: dict[str, Page] = {
@@ -13,5 +13,6 @@ PAGES: dict[str, Page] = {
     "item": item.PAGE,
     "policy": policy.PAGE,
     "record": record.PAGE,
+    "handover": handover.PAGE,
     "keys": keys.PAGE,
 }

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from hatchway_tui import safe_text
 from hatchway_tui.control import direct, live, who, why_not
-from hatchway_tui.hands import FIRE_UNTIL, Order
+from hatchway_tui.duty import NAMES, asks_oncall, for_me, handover_of, my_ask
+from hatchway_tui.hands import Order
 from hatchway_tui.keys import ACTIONS
 from hatchway_tui.mirror import items
 from hatchway_tui.paint import words
@@ -27,7 +28,9 @@ def last(view: View, width: int, height: int) -> Canvas:
     checked = f"chain verified to #{audit.verified_to}" if audit.verified_to and width > 40 else ""
     pad = 1 if width != 80 and width >= 60 else 0
     if height > 1:
-        canvas.rule(0, "LAST", right=checked, x=pad)
+        since = view.model.system.shift if view.model.system else ""
+        since = since if since and safe_text.width(safe_text.safe(since)) < width - 16 else ""
+        canvas.rule(0, "LAST", right=since or checked, x=pad)
     y = 1 if height > 1 else 0
     shown = audit.lines[-max(height - y, 0) :] if height > y else ()
     who_cells = min(max((safe_text.width(line.who) for line in shown), default=5), 10)
@@ -128,14 +131,31 @@ def _pause_button(view: View) -> Button:
     order, mode = _order(view, "pause"), view.control.mode
     if order and not order.answered:
         return Button("pause", "PAUSING...", "sent", "warn")
+    if view.control.stop_all:
+        lets = view.keys.fill("{release} lets agents in")
+        return Button("pause", "STOPPED ALL", lets, tone or "dim")
     if mode == "paused":
         confirmed = _mark(order) if order else ""
         return Button(
             "pause", "PAUSED", f"{confirmed} {view.control.holder}".strip(), tone or "dim"
         )
+    if asks_oncall(view.model, view.rights, "pause"):
+        return _asking(view, "pause", "PAUSE")
     if tone and view.rights.read_only:
         return Button("pause", "PAUSE", "ask oncall to pause", tone)
     return Button("pause", "PAUSE AGENT", sub, tone or "acc")
+
+
+def _asking(view: View, op: str, label: str) -> Button:
+    """For whoever may not stop: the key calls those who may, and says what became of it."""
+    order = _order(view, "ask")
+    if order and not order.answered:
+        return Button(op, label, "asking oncall...", "dim")
+    ask = my_ask(view.model, view.rights, view.hands.service, view.now, op)
+    sub = f"ask oncall to {NAMES[op]}"
+    if ask is not None and ask.waits:
+        sub = f"asked #{ask.seq}"
+    return Button(op, label, sub, "dim")
 
 
 def _take_button(view: View) -> Button:
@@ -143,10 +163,12 @@ def _take_button(view: View) -> Button:
     order, control = _order(view, "takeover"), view.control
     if order and not order.answered:
         return Button("takeover", "TAKING OVER...", "sent", "warn")
+    if control.mode == "person" and control.holder == who(view.model, view.rights):
+        sub = _mark(order) if order else view.keys.fill("{release} gives back")
+        return Button("takeover", "YOU HAVE IT", sub, tone or "dim")
+    if asks_oncall(view.model, view.rights, "takeover"):
+        return _asking(view, "takeover", "TAKE OVER")
     if control.mode == "person":
-        if control.holder == who(view.model, view.rights):
-            sub = _mark(order) if order else view.keys.fill("{release} gives back")
-            return Button("takeover", "YOU HAVE IT", sub, tone or "dim")
         return Button("takeover", "TAKE OVER", "twice", tone or "warn")
     return Button("takeover", "TAKE OVER", sub, tone or "warn")
 
@@ -156,12 +178,16 @@ def _roll_button(view: View) -> Button:
     sub, tone = _sub(view, "rollback", then)
     order, armed = _order(view, "rollback"), view.hands.armed
     if armed is not None:
-        left = max(int(armed.at + FIRE_UNTIL - view.at + 0.999), 0)
+        left = max(int(armed.until - view.at + 0.999), 0)
+        if armed.hazard:
+            return Button("rollback", "TYPE THE NAME", f"{left}s", "bad")
         return Button("fire", "ROLL BACK NOW", f"{left}s left", "bad")
     if order and not order.answered:
         return Button("rollback", "ROLLING BACK...", "sent", "bad")
     if order and order.ok:
         return Button("rollback", "ROLL BACK", f"ordered {_mark(order)}", tone or "bad")
+    if asks_oncall(view.model, view.rights, "rollback"):
+        return _asking(view, "rollback", "ROLL BACK")
     if not tone and sub == "direct":
         sub = f"{then}, direct"
     return Button("rollback", "ROLL BACK", sub, tone or "bad")
@@ -216,7 +242,10 @@ def _fitting(sub: str, cells: int) -> str:
     for text in parts:
         if safe_text.width(text) <= cells:
             return text
-    return "" if sub == "one key" or sub.startswith("then ") else safe_text.fit(sub, cells)
+    if sub.startswith("ask "):
+        return "ask" if cells >= 3 else ""
+    spare = sub == "one key" or sub.startswith("then ") or sub.endswith(" lets agents in")
+    return "" if spare else safe_text.fit(sub, cells)
 
 
 def _place(view: View) -> str:
@@ -233,6 +262,10 @@ def hints(view: View, width: int) -> Canvas:
     if entry is not None:
         ask = {
             "release": "give back, why?",
+            "readmit": "let the agents in again, why?",
+            "ask": f"ask oncall to {NAMES.get(entry.item, '')} {view.hands.service}, why?",
+            "handover": "hand over: what to watch, what would you do?",
+            "acknowledge": "acknowledge, in your words (may be empty):",
             "accept": f"HIGH risk in {_place(view)}: yes, why?",
             "reject": "reject, why?",
             "filter": "/",
@@ -262,6 +295,18 @@ def hints(view: View, width: int) -> Canvas:
     return canvas
 
 
+def _of_handover(view: View) -> list[tuple[str, str]]:
+    """What can be done on the hand-over's page, by whom it is for or by anybody."""
+    doc = handover_of(view.model)
+    waiting = doc.waiting if doc is not None else None
+    if waiting is not None and for_me(view.model, view.rights, waiting):
+        act, word = "accept", "acknowledge"
+    else:
+        act, word = "write", "write it down"
+    right = "acknowledge" if act == "accept" else "handover"
+    return [] if why_not(view.model, view.rights, right, "") else [(view.keys.of(act), word)]
+
+
 def _worth_hinting(view: View) -> list[tuple[str, str]]:
     out = []
     for action in ACTIONS:
@@ -271,11 +316,18 @@ def _worth_hinting(view: View) -> list[tuple[str, str]]:
             continue
         if view.model.replay is not None and action.rule == "guarded":
             continue
+        if action.id == "release" and view.control.stop_all:
+            out.append((view.keys.of("release"), "let agents in"))
+            continue
+        if action.id in {"accept", "reject"} and view.hands.page == "handover":
+            continue
         if action.id in {"accept", "reject"} and (
             not items(view.model) or not live(view.model) or view.rights.read_only
         ):
             continue
         out.append((view.keys.of(action.id), action.label))
+    if view.hands.page == "handover":
+        out[:0] = _of_handover(view)
     if view.hands.page != "first":
         out[:0] = [(view.keys.of("close"), "back"), (view.keys.of("search"), "search")]
     return out

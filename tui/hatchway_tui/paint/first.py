@@ -16,7 +16,7 @@ from hatchway_tui.pages import page as pages
 from hatchway_tui.pages.registry import PAGES
 from hatchway_tui.paint import bottom, middle, needs, top
 from hatchway_tui.paint.canvas import Canvas, Line
-from hatchway_tui.paint.plan import plan
+from hatchway_tui.paint.plan import plan, plan_height
 from hatchway_tui.reading import Extent
 from hatchway_tui.view import View
 
@@ -98,7 +98,8 @@ def _sections(view: View, width: int, height: int) -> list[Section]:
         return [head, line, body, stops, keys]
     armed = view.hands.armed
     if armed is not None:
-        says = Section(lambda rows: plan(view, armed, width, rows), 2, 7, 7, 97)
+        tall = plan_height(view, armed, width)
+        says = Section(lambda rows: plan(view, armed, width, rows), 2, tall, tall, 97)
     else:
         asked = middle.verdict_height(view, width)
         # on a canary it keeps its height: the figures below it must not move up and down

@@ -158,16 +158,16 @@ def _card_lines(view: View, item: ItemDoc, width: int, marked: bool) -> list[tup
             say(text)
     if marked and not why:
         # the keys stand above what may not fit
-        lines.insert(min(at or 2, len(lines)), _hints(view))
+        lines.insert(min(at or 2, len(lines)), _hints(view, item))
     say(item.undo.partition(": ")[2], lead="undo ")
     if item.default:
         say(f"if nobody answers: {item.default.removeprefix('no answer: ')}", "dim")
     return lines
 
 
-def _hints(view: View) -> tuple[Piece, ...]:
+def _hints(view: View, item: ItemDoc) -> tuple[Piece, ...]:
     hints: list[Piece] = []
-    for word, label in HINTS:
+    for word, label in HINTS if item.kind != "handover" else (("handover", "read it"),):
         hints += [Piece(view.keys.of(word), "acc", True), Piece(f" {label}   ", "dim")]
     return tuple(hints)
 

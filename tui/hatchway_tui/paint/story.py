@@ -66,7 +66,10 @@ def story(view: View) -> Story:
         text = f"as heard {heard} ago; nothing new is decided; the governor pauses it soon"
         told = Story(told.word, told.tone, told.headline, told.why, text, told.sure)
     give_back = view.keys.of("release")
-    if view.control.mode == "paused":
+    if view.control.stop_all:
+        text = f"{view.control.stop_all}. No agent may do anything until somebody lets them in again ({give_back}); traffic stays as it is"
+        told = Story(told.word, told.tone, told.headline, told.why, text, told.sure)
+    elif view.control.mode == "paused":
         by = view.control.holder or "somebody"
         told = Story(
             told.word, told.tone, told.headline, told.why,

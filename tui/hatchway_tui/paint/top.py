@@ -8,6 +8,7 @@ from hatchway.edge.docs.replay import ReplayDoc
 from hatchway.edge.protocol import RunDoc, StageDoc
 from hatchway_tui import safe_text
 from hatchway_tui.control import STALE_AFTER, direct, governor_answers, live, who
+from hatchway_tui.duty import my_ask_words
 from hatchway_tui.mirror import items
 from hatchway_tui.paint import replay, words
 from hatchway_tui.paint.canvas import Canvas, Piece
@@ -46,6 +47,11 @@ def control_words(view: View) -> tuple[str, str, str]:
     """The mode as a word, its tone, and the rest of the sentence."""
     control = view.control
     since = f" since {words.minute(control.since)}" if control.since else ""
+    if control.stop_all:
+        by = control.stop_all.removeprefix("STOP ALL ").partition(":")[0]
+        holds = f", {control.holder} has the wheel" if control.mode == "person" else ""
+        now = "STOPPED ALL" if control.source != "memory" else "STOPPED ALL?"
+        return now, "bad", f"{by}{since}{holds}: no agent may do anything"
     match control.mode:
         case "agent":
             run = view.run
@@ -112,7 +118,8 @@ def header(view: View, width: int) -> Canvas:
                 Piece(f" {word} ", "ink", True, tone),
             ),
         ),
-        Group(60, (Piece(rest, "hi" if tone == "warn" else "txt"),)),
+        Group(60, (Piece(rest.partition(": no agent")[0], "hi" if tone != "acc" else "txt"),)),
+        Group(35, (Piece("no agent may do anything", "hi"),) if view.control.stop_all else ()),
     ]
     right = [
         Group(
@@ -183,11 +190,13 @@ def _me(view: View, width: int) -> tuple[list[Group], list[Group]]:
         room = max(width - stops.cells - right[0].cells - 4, 12)
         cut = Piece(safe_text.fit(trouble, room), "warn", True)
         return [left[0], stops], [*right, Group(95, (cut,))]
+    if system.handover:
+        right.append(Group(72, (Piece(system.handover, "warn"),)))
     if system.duty:
         right.append(Group(20, (Piece(f"on duty {system.duty}", "dim"),)))
     # Nothing is said of a freeze when no calendar was asked: that is not the same as none.
     if system.freeze:
-        tone = "dim" if system.freeze == "none" else "warn"
+        tone = "dim" if system.freeze.startswith("none") else "warn"
         right.append(Group(15 if tone == "dim" else 40, (Piece(f"freeze {system.freeze}", tone),)))
     if system.pace != 1:
         right.append(Group(10, (Piece(f"pace x{system.pace:g}", "dim"),)))
@@ -215,8 +224,9 @@ _ACTS = {
 def _may(view: View) -> tuple[str, str]:
     """What the person may do here, in words, and with which key it is stopped."""
     you = view.model.you
+    asked = my_ask_words(view.model, view.rights, view.hands.service, view.now)
     if view.rights.read_only or (you and you.read_only):
-        return _READ_ONLY, "warn"
+        return f"READ-ONLY: {asked}" if asked else _READ_ONLY, "warn"
     if you is None:
         return "", "dim"
     pauses = view.keys.fill("{pause} pauses")
@@ -224,7 +234,7 @@ def _may(view: View) -> tuple[str, str]:
     stop = rolls if view.control.mode == "paused" else pauses
     may = [word for act, word in _ACTS.items() if act in you.can]
     if not may:
-        return "may only look: ask oncall to stop it", "warn"
+        return f"may only look: {asked or 'ask oncall to stop it'}", "warn"
     if len(may) == len(_ACTS):
         return f"may act: {stop}", "dim"
     if all(act in you.can for act in _STOPS):

@@ -16,6 +16,7 @@ from hatchway.edge.handing import Handing
 from hatchway.edge.queries.answer import Queries
 from hatchway.edge.queries.changes import changes_of
 from hatchway.edge.queries.log import log_of
+from hatchway.edge.queries.plan import plan_of
 from hatchway.edge.queries.policy import policy_of
 from hatchway.edge.queries.record import record_of
 from hatchway.edge.queries.run import run_story
@@ -59,4 +60,5 @@ def queries(sources: Sources) -> Queries:
             sources.clock,
         ),
         "record": record_of(state, sources.installation.environment, sources.clock),
+        "plan": plan_of(state, sources.installation, lambda: sources.policy.roster, sources.clock),
     }
