@@ -21,16 +21,16 @@ from textual.binding import BindingType
 from textual.driver import Driver
 from textual.screen import Screen
 
-from hatchway.edge.protocol import Command
+from hatchway.edge.protocol import Beat, Command, Hello
 from hatchway_tui import hands as rules
 from hatchway_tui import keyboard
 from hatchway_tui.alert import Alert, Wanted
-from hatchway_tui.control import Rights
+from hatchway_tui.control import STALE_AFTER, Rights
 from hatchway_tui.glass import Glass
 from hatchway_tui.hands import Hands, Leave, Order, Redraw, Send
 from hatchway_tui.keys import SHIPPED, Keymap
 from hatchway_tui.link import Address, Link
-from hatchway_tui.mirror import Event, Heard, Model, fold, services
+from hatchway_tui.mirror import Event, Heard, Model, RoundTrip, fold, items, run_of, services
 from hatchway_tui.outcome import doing_words, outcome
 from hatchway_tui.pages.page import Ask
 from hatchway_tui.pages.registry import PAGES
@@ -137,7 +137,9 @@ class Dashboard(App[int]):
             or self.model.needs is not before.needs
             or before.rev < 0
         )
-        beat = isinstance(event, Heard) and self.model.rev == before.rev
+        beat = isinstance(event, RoundTrip) or (
+            isinstance(event, Heard) and isinstance(event.message, Beat | Hello)
+        )
         if urgent:
             self.draw()
         elif not beat:
@@ -148,8 +150,27 @@ class Dashboard(App[int]):
         if self._terminal and not self.is_headless and not os.isatty(0):
             self._leave_now(128 + signal.SIGHUP)
             return
-        if not self._away or time.monotonic() - self._painted_at >= FRAME_AWAY * 0.9:
+        at = time.monotonic()
+        if self._calm():  # only the clock, which then shows minutes
+            skew = self.model.skew
+            due = (at + skew) // 60 != (self._painted_at + skew) // 60
+        else:
+            due = not self._away or at - self._painted_at >= FRAME_AWAY * 0.9
+        if due:
             self.draw()
+
+    def _calm(self) -> bool:
+        """Whether nothing on the screen has to do with time: nobody waits, nothing goes on."""
+        run = run_of(self.model, self.hands.service)
+        return (
+            self.model.phase == "live"
+            and (run is None or run.status == "ended")
+            and not items(self.model)
+            and self.hands.page == "first"
+            and self.hands.notice is None
+            and self.hands.armed is None
+            and time.monotonic() - self.model.heard_at < STALE_AFTER - 1
+        )
 
     async def on_event(self, event: events.Event) -> None:
         """Keys never reach Textual's bindings: the rules of the hands decide alone."""

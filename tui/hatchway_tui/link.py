@@ -77,12 +77,21 @@ class Link:
         self._boot, self._rev = "", -1
         self._heard = 0.0
         self._live = False
+        self._lost = asyncio.Event()  # set while commands do not go to the backend
+        self._lost.set()
         self._waiting: dict[str, asyncio.Future[Ack | Refused]] = {}
 
     @property
     def live(self) -> bool:
         """Whether commands go to the backend."""
         return self._live
+
+    def _goes(self, live: bool) -> None:
+        self._live = live
+        if live:
+            self._lost.clear()
+        else:
+            self._lost.set()
 
     async def run(self) -> None:
         """Connect, listen, and connect again, until cancelled."""
@@ -100,7 +109,8 @@ class Link:
                 why = "the backend closed the connection"
             except Exception as error:
                 why = self._in_words(_first(error))
-            self._socket, self._live = None, False
+            self._socket = None
+            self._goes(False)
             if time.monotonic() - began > 5:
                 wait = FIRST_RETRY
             pause = wait * random.uniform(0.8, 1.0)  # noqa: S311 - so that dashboards do not march
@@ -149,16 +159,18 @@ class Link:
                     if boot != self._boot:
                         self._boot, self._rev = boot, -1
                 case Snapshot(rev=rev):
-                    self._rev, self._live = rev, True
+                    self._rev = rev
+                    self._goes(True)
                 case Delta(from_rev=from_rev, to_rev=to_rev):
                     if self._rev < 0 or from_rev > self._rev:
                         # a hole: what is between was never seen, so ask for everything
                         self._rev = -1
                         await self._subscribe(socket)
                         continue
-                    self._rev, self._live = max(to_rev, self._rev), True
+                    self._rev = max(to_rev, self._rev)
+                    self._goes(True)
                 case Beat():
-                    self._live = self._rev >= 0
+                    self._goes(self._rev >= 0)
                     self._tell(RoundTrip(socket.latency))
                 case Ack(id=name) | Refused(id=name):
                     waiting = self._waiting.pop(name, None)
@@ -178,22 +190,21 @@ class Link:
             if quiet > GIVE_UP_AFTER:
                 raise TimeoutError(f"nothing heard for {GIVE_UP_AFTER:g} s")
             if quiet > SILENT_AFTER:
-                self._live = False
+                self._goes(False)
                 self._tell(Lost("silent", time.monotonic(), "connected, but the backend is silent"))
-            await asyncio.sleep(0.25)
+            # no sooner than it can be so: nobody is to be woken for nothing
+            await asyncio.sleep(max(SILENT_AFTER - quiet + 0.01, 0.25))
 
     async def _watch_governor(self) -> None:
         """While the backend is away, the mode on the screen comes from the governor itself."""
         while True:
-            if not self._live:
-                try:
-                    said = await governor_line.statuses(self.address.governor)
-                    self._tell(GovernorSaid(time.monotonic(), said))
-                except GovernorTrouble as error:
-                    self._tell(GovernorSaid(time.monotonic(), (), str(error)))
-                await asyncio.sleep(1.0)
-            else:
-                await asyncio.sleep(0.25)
+            await self._lost.wait()
+            try:
+                said = await governor_line.statuses(self.address.governor)
+                self._tell(GovernorSaid(time.monotonic(), said))
+            except GovernorTrouble as error:
+                self._tell(GovernorSaid(time.monotonic(), (), str(error)))
+            await asyncio.sleep(1.0)
 
     async def ask(self, kind: str, about: str) -> None:
         """Send a query; its answer comes as an event like any other."""

@@ -128,7 +128,7 @@ def extent(series: Series, limit: float | None) -> tuple[float, float]:
     return nice_range(min(values), max(values)) if values else (0.0, 1.0)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def plot(
     series: Series, width: int, height: int, limit: float | None, steps: tuple[float, ...],
     until: float,
@@ -182,7 +182,7 @@ def holes(series: Series, axis: Axis, width: int, until: float) -> list[int]:
     return out
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=32)
 def sparkline(series: Series, width: int, limit: float | None, until: float) -> str:
     """The canary's (else the stable version's) course in one row of `width` cells."""
     axis = axis_of(series.points)

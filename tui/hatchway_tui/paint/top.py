@@ -130,7 +130,7 @@ def header(view: View, width: int) -> Canvas:
             ),
         ),
         Group(6, _round_trip(view)),
-        Group(30, (Piece(words.clock(view.now) + "Z" if past is None else replay.day(view.now)),)),
+        Group(30, (Piece(_clock(view) if past is None else replay.day(view.now)),)),
     ]
     row(canvas, 0, left, right, pad)
     if past is not None:
@@ -159,6 +159,13 @@ def _past(view: View, past: ReplayDoc) -> tuple[list[Group], list[Group]]:
         left.append(Group(60, (Piece(past.figures, "txt"),)))
     steps = f"{keys[0]} {keys[1]} step  {keys[2]} {keys[3]} ten"
     return left, [Group(70, (Piece(steps, "dim"),))]
+
+
+def _clock(view: View) -> str:
+    """Seconds only while something goes on: an idle screen must send nothing."""
+    run = view.run
+    idle = live(view.model) and (run is None or run.status == "ended")
+    return (words.minute(view.now) if idle else words.clock(view.now)) + "Z"
 
 
 def _round_trip(view: View) -> tuple[Piece, ...]:
