@@ -20,7 +20,7 @@ from hatchway_tui.paint.plan import plan, plan_height
 from hatchway_tui.reading import Extent
 from hatchway_tui.view import View
 
-WIDE, TALL = 108, 34
+WIDE, TALL, HIGH = 108, 34, 48
 
 
 class Section(Struct):
@@ -63,9 +63,10 @@ def extent(view: View, width: int, height: int) -> Extent:
 def _share_out(sections: list[Section], height: int) -> None:
     left = height
     for section in sorted(sections, key=lambda each: -each.worth):
-        if section.least <= left:
-            section.rows = section.least
-            left -= section.least
+        if section.least > left:
+            break  # what is worth less has no place where this has none
+        section.rows = section.least
+        left -= section.least
     for goal in ("good", "most"):
         for section in sorted(sections, key=lambda each: -each.worth):
             if section.rows or section.least == 0:
@@ -88,7 +89,7 @@ def _sections(view: View, width: int, height: int) -> list[Section]:
     tall = 4 if view.model.replay is not None else 2
     head = Section(lambda rows: top.header(view, width), 1, tall, tall, 100)
     line = Section(lambda rows: top.run_line(view, width), 1, 1, 1, 95)
-    stops = Section(lambda rows: bottom.buttons(view, width, rows), big, big, big, 99)
+    stops = Section(lambda rows: bottom.buttons(view, width, rows), big, big, big, 101)
     keys = Section(lambda rows: bottom.hints(view, width), 1, 1, 1, 60)
     if view.hands.entry or view.hands.notice:
         keys.worth = 98  # what is typed or said must be seen
@@ -105,7 +106,7 @@ def _sections(view: View, width: int, height: int) -> list[Section]:
         # on a canary it keeps its height: the figures below it must not move up and down
         steady = view.compared and (view.run is None or view.run.status != "ended")
         good = 5 if steady else min(asked, 5)
-        most = max(good, min(asked, 7)) if airy else good
+        most = max(good, min(asked, 9 if height >= HIGH else 7)) if airy else good
         says = Section(lambda rows: middle.verdict(view, width, rows), 1, good, most, 92)
     middles = _wide(view, width) if wide else _narrow(view, width, height)
     return [
@@ -145,10 +146,12 @@ def _narrow(view: View, width: int, height: int) -> list[Section]:
 
 def _wide(view: View, width: int) -> list[Section]:
     out: list[Section] = []
+    most = 1000  # without plots all the room is for what happened and what is printed
     if middle.plotted(view):
+        most = min(max(needs.whole_height(view, width - int(width * 0.58) - 3) + 7, 15), 22)
         out.append(Section(lambda rows: middle.plots(view, width, rows), 6, 8, 1000, 45))
         out.append(Section(lambda _: Canvas(0, 0), 0, 1, 1, 18))
-    out.append(Section(lambda rows: _columns(view, width, rows), 8, 15, 17, 70))
+    out.append(Section(lambda rows: _columns(view, width, rows), 8, 15, most, 70))
     return out
 
 

@@ -97,6 +97,9 @@ def data_words(view: View) -> tuple[str, str, str]:
             return "BACKEND DOWN,", "warn", f"data {words.age(silent)} old"
 
 
+_SHORT = {"BACKEND SILENT,": "SILENT", "BACKEND DOWN,": "DOWN", "METRICS OLD": "OLD"}
+
+
 def header(view: View, width: int) -> Canvas:
     """Two rows: environment, control, data, clock; me, duty, freeze or what is wrong."""
     past = view.model.replay
@@ -106,6 +109,11 @@ def header(view: View, width: int) -> Canvas:
     word, tone, rest = control_words(view)
     said, data_tone, data_rest = data_words(view)
     environment = (system.environment if system else "").upper()
+    lead, heard = ("CONTROL ", "DATA ") if width >= 30 else ("", "")
+    lead = "CONTROL WAS " if past is not None else lead
+    if width < 60:  # the words that matter are never the ones that have no room
+        said = _SHORT.get(said, said)
+        data_rest = data_rest.removeprefix("data ").removesuffix(" old") if width >= 24 else ""
     left = [
         Group(110, (Piece(" REPLAY ", "ink", True, "bad"),) if past is not None else ()),
         Group(40, (Piece("HATCHWAY", "hi", True),)),
@@ -114,7 +122,7 @@ def header(view: View, width: int) -> Canvas:
         Group(
             100,
             (
-                Piece("CONTROL WAS " if past is not None else "CONTROL ", "dim"),
+                Piece(lead, "dim"),
                 Piece(f" {word} ", "ink", True, tone),
             ),
         ),
@@ -125,7 +133,7 @@ def header(view: View, width: int) -> Canvas:
         Group(
             90,
             (
-                Piece("DATA " if live(model) else "", "dim"),
+                Piece(heard if live(model) else "", "dim"),
                 Piece(f"{said} {data_rest}".rstrip(), data_tone, True),
             ),
         ),
@@ -286,7 +294,7 @@ def run_line(view: View, width: int) -> Canvas:
         Piece("→ ", "dim"), Piece(run.to_version, "acc", True),
     )  # fmt: skip
     end = width - pad
-    if run.risk:
+    if run.risk and (width >= 60 or run.risk == "HIGH"):
         tone = {"LOW": "ok", "MEDIUM": "warn", "HIGH": "bad"}.get(run.risk, "warn")
         end = canvas.right(end, 0, Piece("risk ", "dim"), Piece(run.risk, tone, True)) - 2
     _strip(canvas, view, run, x + 3, end)
