@@ -123,7 +123,9 @@ def test_who_decided_what_and_when_is_told_with_how_long_it_took(journal: Journa
     assert asked.text == "asks a person to approve the release"
     assert (said.who, said.text) == ("ana", "approval accepted: looks good")
     assert said.note == "65 s after it was asked, as oncall, uid 1000"
-    assert told.waits == (Wait("person", asked.at, said.at, f"{run}.approval.1", "promote", "ana"),)
+    assert told.waits == (
+        Wait("person", asked.at, said.at, f"{run}.approval.1", "approve the release", "ana"),
+    )
 
 
 def test_a_decision_of_policy_names_its_rule_and_its_answer(journal: Journal) -> None:

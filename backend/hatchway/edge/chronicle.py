@@ -90,7 +90,9 @@ def _time(told: Told, at: float, event: ev.Event | ev.Unknown) -> None:
         case ev.StepEntered():
             told.steps.setdefault(event.step, at)
         case ev.ItemOpened():
-            _open(told, Wait("person", at, about=event.item, why=event.capability))
+            release = event.type == "approval"
+            why = "approve the release" if release else event.capability.replace("_", " ")
+            _open(told, Wait("person", at, about=event.item, why=why))
         case ev.ItemClosed():
             _close(told, at, event.item, event.by)
         case ev.RunHeld():

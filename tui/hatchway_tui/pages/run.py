@@ -93,7 +93,7 @@ def _why(wait: Wait, story: RunStory) -> str:
     if wait.kind != "person":
         still = "" if wait.ended_at or story.ended_at else " (still)"
         return f"{wait.why}{still}"
-    asked = f"asked to {wait.why.replace('_', ' ')}"
+    asked = f"asked to {wait.why}"
     if wait.by:
         return f"{asked}, closed by {wait.by}"
     ended = wait.ended_at or story.ended_at

@@ -60,13 +60,18 @@ def _reason(view: View, line: WhyLine, width: int) -> list[Row]:
     room = width - (36 if beside else 2)
     bad = line.sign == "-"
     rows: list[Row] = []
-    for index, text in enumerate(safe_text.wrap(line.text, room, 4)):
+    texts = safe_text.wrap(line.text, room, 4) or [""]
+    for index, text in enumerate(texts):
         sign = Piece(f"{line.sign} ", "warn" if bad else "dim", bad)
         row = [Piece("  ") if index else sign, Piece(text)]
         if beside and not index:
             row += [Piece(" " * (room - safe_text.width(text) + 2)), Piece(source, "dim")]
         rows.append(tuple(row))
-    return rows + ([(Piece(f"  {source}", "dim"),)] if source and not beside else [])
+    if beside or not source:
+        return rows
+    if safe_text.width(texts[-1]) + safe_text.width(safe_text.safe(source)) + 4 <= width:
+        return [*rows[:-1], (*rows[-1], Piece(f"  {source}", "dim"))]
+    return [*rows, (Piece(f"  {source}", "dim"),)]
 
 
 def _figures(view: View, doc: WhyDoc, width: int) -> list[Row]:
