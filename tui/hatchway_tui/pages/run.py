@@ -54,6 +54,7 @@ def _head(view: View, run: RunDoc, story: RunStory, width: int) -> list[Row]:
     when = f"began {day} {words.clock(run.started_at)}Z{by}"
     when += f", ended {words.clock(ended)}Z after {spent}" if ended else f", {spent} so far"
     agent = "agent acts within policy" if run.mode == "act" else "agent recommends only"
+    agent = "" if ended else agent
     rows: list[Row] = [
         (
             Piece(f"run {run.id}  {run.service} {run.from_version} → {run.to_version}  ", "hi", True),

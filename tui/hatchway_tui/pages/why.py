@@ -87,13 +87,16 @@ def _figures(view: View, doc: WhyDoc, width: int) -> list[Row]:
         e = f", evidence of harm {evidence.odds(doc.live_e)}" if doc.live_e is not None else ""
         now = VERDICTS.get(doc.live_word, (doc.live_word, ""))[0]
         rows.append((Piece(f"since then, at {words.clock(doc.live_at)}Z: {now}{e}", "dim"),))
-    return rows + _figures_of(doc, width)
+    ended = view.run is not None and view.run.status == "ended"
+    return rows + _figures_of(doc, width, ended)
 
 
-def _figures_of(doc: WhyDoc, width: int) -> list[Row]:
-    rows: list[Row] = [(), (Piece("WHAT WOULD CHANGE IT", "hi", True),)]
-    for text in evidence.would_change(doc):
-        rows += _hanging("  ", text, width)
+def _figures_of(doc: WhyDoc, width: int, ended: bool = False) -> list[Row]:
+    rows: list[Row] = []
+    if not ended:
+        rows += [(), (Piece("WHAT WOULD CHANGE IT", "hi", True),)]
+        for text in evidence.would_change(doc):
+            rows += _hanging("  ", text, width)
     rows += _joint(doc, width)
     shown = [m for m in evidence.lead(doc) if m.compared][:PICTURES]
     told = ""  # where the margins come from is said once

@@ -274,17 +274,18 @@ def _bar(
     mine: Iterable[Part], begin: float, whole: float, cells: int, mark: str = ""
 ) -> list[Piece]:
     """`cells` of time: in each what took most of it; whatever was at all takes a cell."""
+    drawn = [part for part in mine if whole > 0 and part.at > 0]
+    busy = [part for part in drawn if part.what != "own" or part.seconds / whole * cells >= 0.5]
     filled: list[dict[What, float]] = [{} for _ in range(cells)]
-    for part in mine:
-        if whole <= 0 or part.at <= 0:
-            continue
+    for part in busy or drawn:
         first = (part.at - begin) / whole * cells
         last = first + part.seconds / whole * cells
         low = min(max(int(first), 0), cells - 1)
         for cell in range(low, min(max(int(last), low), cells - 1) + 1):
             share = min(last, cell + 1) - max(first, cell)
-            if share > 0 or cell == low:
-                filled[cell][part.what] = filled[cell].get(part.what, 0.0) + max(share, 1e-9)
+            if share >= 0.5 or cell == low:
+                least = max(share, 1e-9) if share >= 0.5 else 1e-9
+                filled[cell][part.what] = filled[cell].get(part.what, 0.0) + least
     most = map(_most, filled)
     return [_run_of(what, len(list(same)), mark) for what, same in groupby(most)]
 
