@@ -42,6 +42,11 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     ):
         parser.add_argument(f"--{channel}", choices=("on", "off"), default="on", help=tells)
     parser.add_argument(
+        "--wire", choices=("thin", "plain"), default=os.environ.get("HATCHWAY_WIRE", "thin"),
+        help="plain: Textual writes to the terminal by itself, should a terminal not take the "
+        "differences (also HATCHWAY_WIRE=plain)",
+    )  # fmt: skip
+    parser.add_argument(
         "--theme",
         choices=("auto", "dark", "light", "blind", "blind-light", "ansi", "mono"),
         default="auto",
@@ -127,6 +132,7 @@ def show(asked: argparse.Namespace, token: str = "", tape: Tape | None = None, s
         alerts=fitting(alerts, os.environ.get("TERM", "")),
         keys=load(place(os.environ)),
         play=play,
+        thin=asked.wire != "plain",
     )  # fmt: skip
     app.run(mouse=asked.mouse == "on")
     return app.return_code or 0

@@ -19,6 +19,7 @@ from textual._compositor import CompositorUpdate
 from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
 from hatchway.edge.protocol import Beat, Command, Hello
@@ -35,15 +36,19 @@ from hatchway_tui.outcome import doing_words, outcome
 from hatchway_tui.pages.page import Ask
 from hatchway_tui.pages.registry import PAGES
 from hatchway_tui.paint.bottom import button_at
+from hatchway_tui.paint.canvas import Line
 from hatchway_tui.paint.first import extent, paint
 from hatchway_tui.steps import Play, Step
 from hatchway_tui.view import View
 from hatchway_tui.wire import Wire
+from hatchway_tui.wire.driver import WireDriver
 
 if TYPE_CHECKING:
     from hatchway_tui.player import Player
 
 FRAME, FRAME_AWAY = 0.25, 1.0
+STOP_ROWS = 4  # three of buttons, one of what was said
+MARK = "▌"  # at the left edge of what is in focus
 ASK_EVERY = 2.0
 
 
@@ -72,7 +77,9 @@ class Dashboard(App[int]):
         keys: Keymap = SHIPPED, play: Callable[[Callable[[Event], None]], Player] | None = None,
     ) -> None:  # fmt: skip
         keyboard.install()
-        super().__init__()
+        theirs = self.get_driver_class()
+        # a browser's terminal is written to by Textual itself: there only the difference is ours
+        super().__init__(WireDriver if thin and theirs is LinuxDriver else theirs)
         at = time.monotonic()
         self.address = address
         self.rights = Rights(read_only=address.read_only, name=address.name)
@@ -83,7 +90,7 @@ class Dashboard(App[int]):
         self.glass = Glass(palette, ascii_only)
         self.player = play(self.tell) if play is not None else None
         self.link = self.player or Link(address, self.tell)
-        self.wire = Wire() if thin else None
+        self.wire = Wire(keyboard.EAR) if thin else None
         self.frames = 0
         self._alert = Alert(alerts or Wanted(), ascii_only)
         self._frame: asyncio.TimerHandle | None = None
@@ -188,9 +195,8 @@ class Dashboard(App[int]):
                 action = "fire" if action == "rollback" and self.hands.armed else action
                 self.pressed(self.hands.keys.keys[action][0], None, time.monotonic())
         elif not isinstance(event, events.MouseEvent):
-            if isinstance(event, Driver.SignalResume) and self.wire is not None:
-                self.wire.forget()  # another program had the terminal
-                self.glass.refresh()
+            if isinstance(event, Driver.SignalResume):
+                self._pump()  # another program had the terminal; the wire knows
             await super().on_event(event)
 
     def pressed(self, key: str, char: str | None, at: float, crowded: bool = False) -> None:
@@ -214,7 +220,7 @@ class Dashboard(App[int]):
                     self._send(intent)
                 case Play(step):
                     self._play(step)
-        self.draw()
+        self.draw(answers=True)
 
     def _play(self, step: Step) -> None:
         self._asked = None, 0.0  # what a page asked for was of another moment
@@ -261,12 +267,20 @@ class Dashboard(App[int]):
     def draw_soon(self) -> None:
         """Draw at the next tick of the frame clock."""
         if self._frame is None:
-            wait = FRAME_AWAY if self._away else FRAME
+            wait = FRAME_AWAY if self._away else self._pace()
             due = max(self._painted_at + wait - time.monotonic(), 0.0)
             self._frame = asyncio.get_running_loop().call_later(due, self.draw)
 
-    def draw(self) -> None:
-        """Draw now."""
+    def _pace(self) -> float:
+        """Seconds between frames: not shorter than the terminal takes to show one."""
+        if self.wire is None or not self.wire.attached:
+            return FRAME
+        if self.wire.stuck:
+            return FRAME_AWAY
+        return min(max(FRAME, self.wire.trip or 0.0), FRAME_AWAY)
+
+    def draw(self, answers: bool = False) -> None:
+        """Draw now. `answers`: what changes by it answers a key."""
         if self._frame is not None:
             self._frame.cancel()
             self._frame = None
@@ -274,10 +288,23 @@ class Dashboard(App[int]):
             return
         self._painted_at = time.monotonic()
         view = self.view()
-        self.glass.show(paint(view, self.size.width, self.size.height))
+        lines = paint(view, self.size.width, self.size.height)
+        self._show(lines, self.glass.show(lines), answers)
         self._ask(view)
         self.frames += 1
         self._say(self._alert.due(view, self._away))
+
+    def _show(self, lines: tuple[Line, ...], changed: list[int], answers: bool) -> None:
+        """Bring the changed rows to the terminal: straight, where the screen is ours."""
+        wire, glass = self.wire, self.glass
+        if wire is None or not wire.attached or glass.size != self.size or len(self.screen_stack) > 1:  # fmt: skip
+            glass.draw(changed)
+            return
+        wire.first(first_rows(lines))
+        wire.show({y: glass.row(y) for y in changed}, self.size, self.console)
+        if answers:
+            wire.hurry(changed)
+        self._pump()
 
     def _ask(self, view: View) -> None:
         """Have the backend say what the open page shows, when it opens and every so often."""
@@ -307,9 +334,33 @@ class Dashboard(App[int]):
         self._say(self._alert.left())
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        if self.wire is not None and isinstance(renderable, CompositorUpdate):
-            renderable = self.wire.thin(renderable)
-        super()._display(screen, renderable)
+        """Textual has something to show: through the wire, unless it is switched off."""
+        wire = self.wire
+        if wire is None or not isinstance(renderable, CompositorUpdate) or self._batch_count:
+            super()._display(screen, renderable)
+        elif not wire.take(renderable, self.size, self.console):
+            wire.forget()
+            super()._display(screen, renderable)
+        elif wire.attached:
+            self._pump()
+            self.post_display_hook()
+        else:
+            super()._display(screen, wire.thin())
+
+    def _pump(self) -> None:
+        if self.wire is not None and self.glass.lines and not self._closed:
+            self.wire.sync = self._sync_available
+            self.wire.pump()
+
+    def _set_pointer_shape(self, shape: str) -> None:
+        """No mouse, no pointer: terminals that do not know that sequence would ring."""
+
+
+def first_rows(lines: tuple[Line, ...]) -> tuple[int, ...]:
+    """What a slow terminal gets first: the stops, row 1, and the row in focus."""
+    height = len(lines)
+    marked = [y for y, line in enumerate(lines) if any(MARK in text for text, _ in line)]
+    return (*range(max(height - STOP_ROWS, 0), height), 0, *marked[:1])
 
 
 def _exit_soon(code: int) -> None:

@@ -37,29 +37,29 @@ class Glass(Widget):
         self._ascii = ascii_only
         self.lines: tuple[Line, ...] = ()
 
-    def show(self, lines: tuple[Line, ...]) -> None:
-        """Show `lines`; rows that are as they were are not drawn again."""
+    def show(self, lines: tuple[Line, ...]) -> list[int]:
+        """Show `lines`. Returns the rows that changed; who draws them is not decided here."""
         before, self.lines = self.lines, lines
-        width = self.size.width
         if len(before) != len(lines):
+            return list(range(len(lines)))
+        return [y for y, (old, new) in enumerate(zip(before, lines, strict=True)) if old != new]
+
+    def draw(self, rows: list[int]) -> None:
+        """Have Textual draw these rows."""
+        if len(rows) == len(self.lines):
             self.refresh()
-            return
-        changed = [
-            Region(0, y, width, 1)
-            for y, (old, new) in enumerate(zip(before, lines, strict=True))
-            if old != new
-        ]
-        if changed:
-            self.refresh(*changed)
+        elif rows:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in rows))
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The painted rows of `crop`, without the detour over Textual's style cache."""
-        strips = [self._row(y) for y in crop.line_range]
+        strips = [self.row(y) for y in crop.line_range]
         if crop.x == 0 and crop.width >= self.size.width:
             return strips
         return [strip.crop(crop.x, crop.right) for strip in strips]
 
-    def _row(self, y: int) -> Strip:
+    def row(self, y: int) -> Strip:
+        """One painted row, as wide as the screen."""
         width = self.size.width
         if 0 <= y < len(self.lines) and self.lines[y]:
             strip = _strip(self.lines[y], self.palette, self._ascii)

@@ -6,15 +6,35 @@ Private parts of Textual, so Textual is pinned exactly and the pty tests hold th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import cast
 
-from textual import _time
+from textual import _time, constants
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual._xterm_parser import BRACKETED_PASTE_START, SPECIAL_SEQUENCES, XTermParser
 from textual.drivers import linux_driver
 from textual.events import Key
 from textual.message import Message
+
+from hatchway_tui.wire.answers import Answers
+
+
+class Ear:
+    """Where the terminal's answers are heard, in the thread that reads the keyboard."""
+
+    def __init__(self) -> None:
+        self.awaits = 0  # the column of the newest question, 0 when no answer is due
+        self.tell: Callable[[int, float], None] = lambda column, at: None
+
+    def heard(self, column: int, at: float) -> None:
+        """An answer from `column` came at `at` (monotonic)."""
+        if column == self.awaits:
+            self.awaits = 0
+        self.tell(column, at)
+
+
+EAR = Ear()
+"""A process has one keyboard."""
 
 
 class OneRead(XTermParser):
@@ -24,12 +44,29 @@ class OneRead(XTermParser):
     paste may then look like two presses of a person.
     """
 
+    def __init__(self, debug: bool = False) -> None:
+        super().__init__(debug)
+        self._answers = Answers()
+
     def feed(self, data: str) -> Iterable[Message]:
         """Parse what was read."""
-        return _stamped(super().feed(data))
+        if not data:  # the end
+            return super().feed(data)
+        self._answers.due = bool(EAR.awaits)
+        at = _time.get_time()
+        keys = self._answers.feed(data, at)
+        while self._answers.columns:
+            EAR.heard(self._answers.columns.pop(0), at)
+        return _stamped(super().feed(keys)) if keys else ()
 
     def tick(self) -> Iterable[Message]:
         """Give out what waited for the rest of a sequence that did not come."""
+        self._answers.due = bool(EAR.awaits)
+        keys = self._answers.late(_time.get_time(), constants.ESCAPE_DELAY)
+        if keys:
+            messages = list(super().feed(keys))
+            self._timeout_time = 0.0  # it has waited here, so not again there
+            return _stamped([*messages, *super().tick()])
         return _stamped(super().tick())
 
     def _parse_extended_key(self, sequence: str) -> list[Key] | None:  # type: ignore[override]

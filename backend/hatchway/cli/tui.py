@@ -27,6 +27,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--title", choices=("on", "off"), help="the terminal's: who is in control")
     parser.add_argument("--notify", choices=("on", "off"), help="OSC 9, while looking elsewhere")
     parser.add_argument(
+        "--wire", choices=("thin", "plain"), help="plain: Textual draws by itself; HATCHWAY_WIRE"
+    )
+    parser.add_argument(
         "--theme", choices=("auto", "dark", "light", "blind", "blind-light", "ansi", "mono")
     )
     parser.add_argument(
@@ -58,7 +61,17 @@ def main(argv: list[str]) -> int:
     governor = asked.governor or ("" if remote else os.path.join(directory, "governor.sock"))
     if governor:
         command += ["--governor", governor]
-    for name in ("service", "token_file", "ca", "mouse", "bell", "title", "notify", "theme"):
+    for name in (
+        "service",
+        "token_file",
+        "ca",
+        "mouse",
+        "bell",
+        "title",
+        "notify",
+        "theme",
+        "wire",
+    ):
         value = getattr(asked, name)
         if value:
             command += [f"--{name.replace('_', '-')}", value]

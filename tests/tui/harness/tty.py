@@ -66,6 +66,10 @@ class Terminal:
             return
         self.bytes += data
         self.heard.append((time.monotonic(), len(self.bytes)))
+        self.feed(data)
+
+    def feed(self, data: bytes) -> None:
+        """Show it."""
         self._stream.feed(_NOT_FOR_PYTE.sub(b"", data))
 
     @property
