@@ -29,6 +29,7 @@ from hatchway_tui.alert import Alert, Wanted
 from hatchway_tui.control import STALE_AFTER, Rights
 from hatchway_tui.glass import Glass
 from hatchway_tui.hands import Hands, Leave, Order, Redraw, Send
+from hatchway_tui.keymap import with_keys
 from hatchway_tui.keys import SHIPPED, Keymap
 from hatchway_tui.link import Address, Link
 from hatchway_tui.mirror import Event, Heard, Model, RoundTrip, fold, items, run_of, services
@@ -86,7 +87,7 @@ class Dashboard(App[int]):
         self.model = Model(
             phase_since=at, skew=time.time() - at, governor_known=bool(address.governor)
         )
-        self.hands = rules.with_keys(Hands(service=service), keys, at)
+        self.hands = with_keys(Hands(service=service), keys, at)
         self.glass = Glass(palette, ascii_only)
         self.player = play(self.tell) if play is not None else None
         self.link = self.player or Link(address, self.tell)

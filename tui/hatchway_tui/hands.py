@@ -16,7 +16,7 @@ from typing import Literal, cast
 from msgspec.structs import replace
 
 from hatchway.edge.protocol import CommandKind, ItemDoc
-from hatchway_tui import arming, reading, typed
+from hatchway_tui import arming, choosing, palette, reading, typed
 from hatchway_tui.arming import ground_of
 from hatchway_tui.control import Rights, control_of, direct, who, why_not
 from hatchway_tui.duty import asks_oncall, for_me, handover_of
@@ -37,7 +37,7 @@ from hatchway_tui.held import (
     Send,
     say,
 )
-from hatchway_tui.keys import BY_ID, GO_BACK, Action, Keymap, shown
+from hatchway_tui.keys import BY_ID, GO_BACK, Action, shown
 from hatchway_tui.mirror import Model, items
 from hatchway_tui.reading import MOVES, Move
 from hatchway_tui.steps import Play, step_of
@@ -94,7 +94,7 @@ def press(
     hands = replace(hands, last_key=key, last_key_at=at, stray_until=until)
     if not hands.keys.pauses_while_typing(key, char):
         if hands.entry is not None:
-            return typed.typed(hands, model, key, char, at, fast)
+            return _typed(hands, model, rights, key, char, at, fast)
         if hands.armed is not None and hands.armed.hazard:
             return arming.name_typed(hands, model, rights, key, char, at, fast)
     if action is not None and action.rule == "guarded" and held and not fast:
@@ -107,7 +107,8 @@ def press(
             return hands, []
     guarded = action.rule == "guarded"
     pasted = action.id == "leave" and crowded and key != "ctrl+c"
-    if (guarded and fast) or pasted:
+    typing = action.id in {"palette", "search"}  # deaf to p from there on: no stray key opens it
+    if ((guarded or typing) and fast) or pasted:
         return say(hands, f"{shown(key)}: ignored, press again", "warn", at), []
     if guarded:
         hands = replace(hands, acted_at=at)
@@ -143,6 +144,32 @@ def perform(
             return _look(hands, model, action.id, key, at)
 
 
+def _typed(
+    hands: Hands, model: Model, rights: Rights, key: str, char: str | None, at: float, fast: bool
+) -> Pressed:
+    """A key where letters are text."""
+    if hands.entry is not None and hands.entry.kind == "palette":
+        if key not in {"enter", "ctrl+j"}:
+            return palette.typed(hands, model, rights, key, char), []
+        if fast:
+            return say(hands, "Enter: ignored, press again", "warn", at), []
+        return _go(hands, model, rights, at)
+    if hands.entry is not None and hands.entry.kind == "filter" and hands.page == "board":
+        return choosing.typed(hands, model, key, char), []
+    return typed.typed(hands, model, key, char, at, fast)
+
+
+def _go(hands: Hands, model: Model, rights: Rights, at: float) -> Pressed:
+    """Do what is marked in the palette, as its key would on the page that was there before."""
+    choice = palette.chosen(hands, model, rights)
+    hands = palette.left(hands)
+    if choice is None:
+        return hands, []
+    if choice.kind == "action":
+        return perform(hands, model, rights, BY_ID[choice.id], "", at)
+    return palette.gone_to(hands, model, choice, at), []
+
+
 def _stray_until(hands: Hands, key: str, char: str | None, at: float, crowded: bool) -> float:
     """Until when guarded keys are ignored because of this one: it may be a piece of a sequence."""
     names = hands.armed is not None and hands.armed.hazard  # letters and digits are text there
@@ -156,6 +183,9 @@ def _look(hands: Hands, model: Model, action: str, key: str, at: float) -> Press
     first = hands.page == "first"
     if model.replay is not None and (played := step_of(action, first)) is not None:
         return replace(hands, notice=None), [Play(played)]
+    other = choosing.looked(hands, model, action, key)
+    if other is not None:
+        return other, []
     match action:
         case "leave":
             return hands, [Leave()]
@@ -170,6 +200,8 @@ def _look(hands: Hands, model: Model, action: str, key: str, at: float) -> Press
             if hands.filter and key not in GO_BACK:
                 return reading.cleared(hands), []
             return reading.opened(hands, "first"), []
+        case "palette":
+            return replace(palette.opened(hands), entry=Entry("palette"), notice=None), []
         case "next" | "previous" if first:
             return _mark(hands, model, 1 if action == "next" else -1, at), []
         case "search":
@@ -183,15 +215,6 @@ def _look(hands: Hands, model: Model, action: str, key: str, at: float) -> Press
     if BY_ID[action].page:
         return reading.opened(hands, "first" if hands.page == action else action), []
     return hands, []
-
-
-def with_keys(hands: Hands, keys: Keymap, at: float) -> Hands:
-    """The hands with a person's own keys; what is wrong with their file is said for a minute."""
-    hands = replace(hands, keys=keys)
-    if not keys.trouble:
-        return hands
-    text = f"{keys.trouble[0]}. The shipped keys are in use ({keys.of('keys')} says more)"
-    return replace(hands, notice=Notice(text, "warn", at + 60.0))
 
 
 def _send(hands: Hands, model: Model, rights: Rights, kind: CommandKind, at: float) -> Pressed:
@@ -294,6 +317,9 @@ def _answer(
         by = doc.waiting.by if doc is not None and doc.waiting is not None else "whoever wrote it"
         return say(hands, text.format(by), "plain", at), []
     item = marked(hands, model)
+    if hands.page == "board":
+        text = "not done: no item is marked on the board; {close} opens the service first"
+        return say(hands, hands.keys.fill(text), "warn", at), []
     if item is not None and item.kind == "handover":
         text = hands.keys.fill("read it to its end; {accept} here acknowledges exactly this text")
         return say(reading.opened(hands, "handover"), text, "plain", at), []

@@ -65,7 +65,15 @@ class Entry(Struct, frozen=True):
     """A text that is being typed: a reason, or what a page is searched for."""
 
     kind: Literal[
-        "release", "readmit", "accept", "reject", "filter", "ask", "handover", "acknowledge"
+        "release",
+        "readmit",
+        "accept",
+        "reject",
+        "filter",
+        "ask",
+        "handover",
+        "acknowledge",
+        "palette",
     ]
     text: str = ""
     item: str = ""  # of an ask: the stop that is asked for
@@ -98,6 +106,9 @@ class Hands(Struct, frozen=True):
     match: int = -1  # the row that the search looks at
     across: int = 0  # how often right was pressed more than left
     extent: Extent = Extent()  # what of the page was on the screen at the last key
+    sort: str = "needs you"  # of the board
+    came_from: str = ""  # the service that was on the screen before the board
+    before: Hands | None = None  # what the palette was opened over
     focus: str = ""  # id of the marked item
     focus_at: float = 0.0
     armed: Armed | None = None

@@ -15,6 +15,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from hatchway_tui.hands import Hands, Notice
 from hatchway_tui.keys import (
     _PUNCTUATION,
     _SHOWN,
@@ -183,6 +184,15 @@ def _conflicts(own: dict[str, tuple[str, ...]], lines: dict[str, int]) -> list[t
 def _refused(file: Path, wrong: list[tuple[int, str]]) -> Keymap:
     said = tuple(f"{file}:{line}: {text}" if line else f"{file} {text}" for line, text in sorted(wrong))  # fmt: skip
     return replace(SHIPPED, source=str(file), trouble=said)
+
+
+def with_keys(hands: Hands, keys: Keymap, at: float) -> Hands:
+    """The hands with a person's own keys; what is wrong with their file is said for a minute."""
+    hands = replace(hands, keys=keys)
+    if not keys.trouble:
+        return hands
+    text = f"{keys.trouble[0]}. The shipped keys are in use ({keys.of('keys')} says more)"
+    return replace(hands, notice=Notice(text, "warn", at + 60.0))
 
 
 def check(environ: Mapping[str, str]) -> int:

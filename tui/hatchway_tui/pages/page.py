@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, overload
+
+from msgspec.structs import replace
 
 from hatchway_tui import safe_text
 from hatchway_tui.paint.canvas import Canvas, Piece
@@ -32,6 +34,31 @@ def _no_rows(_: View, _width: int) -> list[Row]:
     return []
 
 
+def _no_words(_: View) -> str:
+    return ""
+
+
+class Lazily(Sequence[Row]):
+    """Rows that are made when they are shown: of many, few are."""
+
+    def __init__(self, count: int, make: Callable[[int], Row]) -> None:
+        self._all, self._make = range(count), make
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    @overload
+    def __getitem__(self, at: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[Row]: ...
+
+    def __getitem__(self, at: int | slice) -> Row | list[Row]:
+        if isinstance(at, slice):
+            return [self._make(index) for index in self._all[at]]
+        return self._make(self._all[at])
+
+
 class Page(NamedTuple):
     """`rows` makes all rows for a width; `paint` shows those that fit.
 
@@ -40,13 +67,15 @@ class Page(NamedTuple):
     """
 
     title: str
-    rows: Callable[[View, int], list[Row]]
+    rows: Callable[[View, int], Sequence[Row]]
     tail: bool = False  # shows its end, and is scrolled up from there
     asks: Callable[[View], Ask | None] = _nothing  # asked when it opens and every 2 s after
     filters: bool = False
     first: Callable[[View], int] = _zero  # rows that are no longer there, before the first
     head: Callable[[View, int], list[Row]] = _no_rows  # rows that stay on top
     flows: Callable[[View], bool] = _always  # whether more may come in at the end
+    marked: Callable[[View], int] | None = None  # the row that is marked and always to be seen
+    says: Callable[[View], str] = _no_words  # said beside the title
 
 
 def paint(page: Page, view: View, width: int, height: int) -> Canvas:
@@ -56,12 +85,14 @@ def paint(page: Page, view: View, width: int, height: int) -> Canvas:
     _title(canvas, page, view, extent)
     for y, row in enumerate(head, start=1):
         canvas.say(2, y, *row)
-    shown = rows[extent.top - extent.first :][: extent.room]
+    mark = page.marked(view) if page.marked is not None else extent.match
+    skipped = extent.top - extent.first
+    shown = rows[skipped : skipped + extent.room]
     for index, row in enumerate(shown):
         y, number = 1 + len(head) + index, extent.top + index
         if extent.matches:
             row = marked(row, view.hands.filter, number == extent.match)  # noqa: PLW2901
-        if number == extent.match:
+        if number == mark:
             canvas.put(0, y, "▶", "acc", True)
         canvas.say(2, y, *row)
     return canvas
@@ -74,7 +105,7 @@ def extent_of(page: Page, view: View, width: int, height: int) -> Extent:
 
 def _laid_out(
     page: Page, view: View, width: int, height: int
-) -> tuple[list[Row], list[Row], Extent]:
+) -> tuple[list[Row], Sequence[Row], Extent]:
     head = page.head(view, width - 4)[: max(height - 2, 0)]
     rows, first = page.rows(view, width - 4), page.first(view)
     wanted = "" if page.filters else folded(view.hands.filter.strip())
@@ -84,12 +115,15 @@ def _laid_out(
             first + index for index, row in enumerate(rows) if wanted in folded(_text(row))
         )
     room = max(height - 1 - len(head), 1)
-    return head, rows, placed(view.hands, first, len(rows), room, page.tail, matches)
+    hands = view.hands
+    if page.marked is not None:  # by whole screens: then few cells change
+        hands = replace(hands, scroll=max(page.marked(view), 0) // room * room)
+    return head, rows, placed(hands, first, len(rows), room, page.tail, matches)
 
 
 def _title(canvas: Canvas, page: Page, view: View, extent: Extent) -> None:
     """The title, what is searched for and found, and what of the page is to be seen."""
-    said: list[str] = []
+    said = [told] if (told := page.says(view)) else []
     wanted = view.hands.filter.strip()
     if wanted and page.filters:
         clears = view.keys.clears()

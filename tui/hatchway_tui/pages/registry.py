@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from hatchway_tui.pages import changes, handover, item, keys, log, policy, record, run, why
+from hatchway_tui.pages import (
+    board,
+    changes,
+    handover,
+    item,
+    keys,
+    log,
+    palette,
+    policy,
+    record,
+    run,
+    why,
+)
 from hatchway_tui.pages.page import Page
 
 PAGES: dict[str, Page] = {
+    "board": board.PAGE,
+    "palette": palette.PAGE,
     "run": run.PAGE,
     "why": why.PAGE,
     "changes": changes.PAGE,

@@ -214,6 +214,7 @@ def button_at(width: int, x: int) -> str:
 
 def _button(canvas: Canvas, view: View, x: int, width: int, height: int, button: Button) -> None:
     tone, middle = button.tone, height // 2
+    about = view.hands.service if view.hands.page == "board" else ""  # there it must be said
     canvas.fill(x, 0, width, height, "btn")
     inset = 0
     if height == 3:
@@ -222,7 +223,10 @@ def _button(canvas: Canvas, view: View, x: int, width: int, height: int, button:
         canvas.put(x, 1, "┃", tone)
         canvas.put(x + width - 1, 1, "┃", tone)
         canvas.put(x, 2, "┗" + "━" * (width - 2) + "┛", tone)
-    label, chip = button.label, f" {view.keys.of(button.action)} "
+        if about:
+            canvas.put(x + 2, 2, safe_text.fit(f" of {about} ", width - 4), "hi", True)
+    label = f"{button.label} {about}" if about and height < 3 else button.label
+    chip = f" {view.keys.of(button.action)} "
     room = width - 2 * inset - safe_text.width(chip) - 1
     if safe_text.width(f"{label} {button.sub}") > room:
         label = label.replace(" AGENT", "").replace(" NOW", "")
@@ -260,8 +264,9 @@ def hints(view: View, width: int) -> Canvas:
     canvas = Canvas(width, 1, "panel" if entry or notice else "bg")
     pad = 1 if width >= 100 else 0
     if entry is not None:
+        about = f" {view.hands.service}" if view.hands.page == "board" else ""
         ask = {
-            "release": "give back, why?",
+            "release": f"give back{about}, why?",
             "readmit": "let the agents in again, why?",
             "ask": f"ask oncall to {NAMES.get(entry.item, '')} {view.hands.service}, why?",
             "handover": "hand over: what to watch, what would you do?",
@@ -269,10 +274,12 @@ def hints(view: View, width: int) -> Canvas:
             "accept": f"HIGH risk in {_place(view)}: yes, why?",
             "reject": "reject, why?",
             "filter": "/",
+            "palette": ":",
         }[entry.kind]
-        keys = "Enter keeps  Esc clears" if entry.kind == "filter" else "Enter sends  Esc leaves"
+        ends = {"filter": "Enter keeps  Esc clears", "palette": "Enter does it  Esc leaves"}
+        keys = ends.get(entry.kind, "Enter sends  Esc leaves")
         keys = notice.text if notice else keys
-        ask += " " if entry.kind != "filter" else ""
+        ask += " " if entry.kind not in ends else ""
         end = canvas.right(width - pad, 0, Piece(keys, "warn" if notice else "dim")) - 1
         x = canvas.say(pad, 0, Piece(ask, "acc", True), end=end)
         text = safe_text.safe(entry.text)
@@ -307,6 +314,9 @@ def _of_handover(view: View) -> list[tuple[str, str]]:
     return [] if why_not(view.model, view.rights, right, "") else [(view.keys.of(act), word)]
 
 
+_ON_THE_BOARD = (("close", "open"), ("search", "filter"), ("sort", "sort"))
+
+
 def _worth_hinting(view: View) -> list[tuple[str, str]]:
     out = []
     for action in ACTIONS:
@@ -322,7 +332,10 @@ def _worth_hinting(view: View) -> list[tuple[str, str]]:
         if action.id in {"accept", "reject"} and view.hands.page == "handover":
             continue
         if action.id in {"accept", "reject"} and (
-            not items(view.model) or not live(view.model) or view.rights.read_only
+            not items(view.model)
+            or not live(view.model)
+            or view.rights.read_only
+            or view.hands.page == "board"
         ):
             continue
         out.append((view.keys.of(action.id), action.label))
@@ -330,4 +343,6 @@ def _worth_hinting(view: View) -> list[tuple[str, str]]:
         out[:0] = _of_handover(view)
     if view.hands.page != "first":
         out[:0] = [(view.keys.of("close"), "back"), (view.keys.of("search"), "search")]
+    if view.hands.page == "board":
+        out[:2] = [(view.keys.of(id), word) for id, word in _ON_THE_BOARD]
     return out

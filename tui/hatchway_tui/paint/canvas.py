@@ -47,6 +47,8 @@ class Canvas:
             return x + safe_text.width(text)
         chars, looks, limit = self._chars[y], self._looks[y], self.width
         made: dict[str, Look] = {}
+        if 0 < x < limit and chars[x] == "":  # the half of a wide character that is drawn over
+            chars[x - 1] = " "
         for char in safe_text.safe(text):
             wide = safe_text.char_width(char)
             if x >= 0 and x + wide <= limit:
@@ -58,6 +60,8 @@ class Canvas:
                 if wide == 2:
                     chars[x + 1], looks[x + 1] = "", look
             x += wide
+        if 0 <= x < limit and chars[x] == "":
+            chars[x] = " "
         return x
 
     def say(self, x: int, y: int, *pieces: Piece, end: int | None = None) -> int:
