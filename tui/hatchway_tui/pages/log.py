@@ -60,7 +60,8 @@ def _head(view: View, width: int) -> list[Row]:
         return [(Piece(text, "hi", True), Piece(more, "dim"))]
     stage, job = choice
     mark, tone = MARKS[job.status]
-    place = f"{jobs.index(choice) + 1} of {len(jobs)}, Left and Right"
+    keys = view.keys.fill("{left} and {right}")
+    place = f"{jobs.index(choice) + 1} of {len(jobs)}, {keys}"
     says = safe_text.fit(job_says(view, job), max(width // 2 - 4, 8))
     name = safe_text.fit(f"{stage.name} / {job.name}", max(width - len(place) - len(says) - 8, 8))
     bad = job.status == "failed"
@@ -120,7 +121,8 @@ def _all(view: View, width: int) -> list[Row]:
         return [(Piece("nothing is being released", "dim"),)]
     if doc is None or not doc.lines:
         text = "nothing has been printed since this backend began"
-        more = "; Right shows what each job printed" if choices(view) else ""
+        shows = view.keys.fill("; {right} shows what each job printed")
+        more = shows if choices(view) else ""
         return [(Piece(text + more, "dim"),)]
     cells = min(max(safe_text.width(safe_text.safe(line.job)) for line in doc.lines), 12)
     rows: list[Row] = []
