@@ -232,6 +232,7 @@ def _model(facts: Facts) -> Model:
         said = GovernorStatus(
             "shop", 4, mode, facts.holder, NOW - 45, drift=facts.drift,
             desired={"canary": facts.weight}, observed={"canary": facts.weight},
+            stop_all={"by": "luis", "reason": "bad night"} if facts.stop_all else None,
         )  # fmt: skip
         trouble = "the governor cannot be reached: it is not running"
         answers = facts.governor == "answers"
@@ -275,6 +276,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "metrics_age": (1.0, 60.0),
     "can": (CAN, CAN[:3], ("approve",), ()),
     "read_only": (False, True),
+    "stop_all": ("", "STOP ALL by luis: bad night"),
     "drift": ("", "target has 9 %, wanted 5 %"),
     "governor_trouble": ("", "the governor is silent for 9 s"),
     "journal_trouble": ("", "the journal cannot be written: disk full"),

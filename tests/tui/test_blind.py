@@ -41,7 +41,7 @@ def read(rows: list[str]) -> Answers:
 
 
 def _control(text: str) -> tuple[str, str]:
-    found = re.search(r"CONTROL +([A-Z]+)(\?)?(?: +by (\w+)| +(\w+) since)?", text)
+    found = re.search(r"CONTROL +([A-Z]+(?: ALL)?)(\?)?(?: +by (\w+)| +(\w+) since)?", text)
     if not found:
         return "", ""
     sure = "unsure " if found[2] else ""
@@ -127,7 +127,8 @@ def truth(facts: states.Facts) -> Answers:
     holder = facts.holder if facts.mode in {"paused", "person"} else ""
     if facts.mode == "person" and holder == "ana":
         holder = "you"
-    control = (facts.mode, holder) if confirmed else (f"unsure {facts.mode}", "")
+    mode, holder = ("stopped all", "luis") if facts.stop_all else (facts.mode, holder)
+    control = (mode, holder) if confirmed else (f"unsure {mode}", "")
     where = WHERE.get(facts.run) or (
         f"canary {facts.weight}%" if states.measured(facts) else
         f"{states.STAGES[facts.stage]} failed" if facts.run == "failed" else
@@ -151,12 +152,15 @@ def _word(facts: states.Facts) -> str:
 
 
 def _next(facts: states.Facts) -> str:
-    if facts.mode == "paused" and facts.run != "none":
-        return "the agent stays PAUSED" if facts.run in states.OUTCOMES else "PAUSED by"
-    if facts.run in states.OUTCOMES or facts.run == "none":
-        return ""  # whatever it says: it says something
+    over = facts.run == "none" or facts.run in states.OUTCOMES
+    if facts.stop_all:
+        return "STOP ALL by luis"
+    if facts.mode == "paused":
+        return "the agent stays PAUSED" if over else "PAUSED by"
     if facts.mode == "person":
         return f"{facts.holder} has the wheel"
+    if over:
+        return ""  # whatever it says: it says something
     if facts.link != "live":
         return "as heard"
     return "HELD" if facts.run == "held" else facts.next.split()[0]

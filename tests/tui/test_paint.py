@@ -103,7 +103,7 @@ def scenes_at() -> Any:
 
 
 EXPECTED = {
-    "idle": ["IDLE", "Nothing is being released", "hatchway start"],
+    "idle": ["IDLE", "Nothing is being released", "hatchway run"],
     "checks": ["RUNNING", "TESTS", "cart", "pending", "12 passed in 0.41s"],
     "approval": ["WAITING", "one yes is needed", "RELEASE shop 1.5.0", "RELEASE WAITS FOR A PERSON", "a accept"],
     "canary": ["PASS", "CANARY 5%", "25%, 100%", "errors 2 of 1220", "errors %", "0.61", "STALE"],

@@ -54,36 +54,36 @@ def story(view: View) -> Story:
     if model.rev < 0:
         return _without_backend(view)
     if run is None:
-        return Story(
+        told = Story(
             "IDLE", "dim", "Nothing is being released.",
-            next="the agent starts when there is a new commit; or: hatchway start",
+            next="the agent starts when there is a new commit; or: hatchway run",
         )  # fmt: skip
-    if run.status == "ended":
-        return _ended(view, run)
-    told = _going(view, run)
-    if not live(model):
-        heard = words.age(view.at - model.heard_at)
-        text = f"as heard {heard} ago; nothing new is decided; the governor pauses it soon"
-        told = Story(told.word, told.tone, told.headline, told.why, text, told.sure)
-    give_back = view.keys.of("release")
-    if view.control.stop_all:
-        text = f"{view.control.stop_all}. No agent may do anything until somebody lets them in again ({give_back}); traffic stays as it is"
-        told = Story(told.word, told.tone, told.headline, told.why, text, told.sure)
-    elif view.control.mode == "paused":
-        by = view.control.holder or "somebody"
-        told = Story(
-            told.word, told.tone, told.headline, told.why,
-            f"PAUSED by {by}: no new step until somebody gives back ({give_back}); "
-            "traffic stays as it is",
-            told.sure,
-        )  # fmt: skip
-    elif view.control.mode == "person":
-        told = Story(
-            told.word, told.tone, told.headline, told.why,
-            f"{view.control.holder or 'a person'} has the wheel: the agent only watches until {give_back}",
-            told.sure,
-        )  # fmt: skip
-    return told
+    elif run.status == "ended":
+        told = _ended(view, run)
+    else:
+        told = _going(view, run)
+        if not live(model):
+            heard = words.age(view.at - model.heard_at)
+            text = f"as heard {heard} ago; nothing new is decided; the governor pauses it soon"
+            told = replace(told, next=text)
+    halted = _halted(view, going=run is not None and run.status != "ended")
+    return replace(told, next=halted) if halted else told
+
+
+def _halted(view: View, *, going: bool) -> str:
+    """What happens next while it is not the agent that decides it; empty while it is."""
+    control, give_back = view.control, view.keys.of("release")
+    by = control.holder or "somebody"
+    if control.stop_all:
+        stays = "; traffic stays as it is" if going else ""
+        return f"{control.stop_all}. No agent may do anything until somebody lets them in again ({give_back}){stays}"  # fmt: skip
+    if control.mode == "paused" and going:
+        return f"PAUSED by {by}: no new step until somebody gives back ({give_back}); traffic stays as it is"  # fmt: skip
+    if control.mode == "paused":
+        return f"the agent stays PAUSED by {by} until {give_back} gives back"
+    if control.mode == "person":
+        return f"{control.holder or 'a person'} has the wheel: the agent only watches until {give_back}"  # fmt: skip
+    return ""
 
 
 def _without_backend(view: View) -> Story:
@@ -125,9 +125,6 @@ def _ended(view: View, run: RunDoc) -> Story:
     if run.verdict is not None and run.outcome != "failed":
         why += _judged(run.verdict)
     following = run.next or f"nothing waits; {run.weight} % on the canary"
-    if view.control.mode == "paused":
-        give_back = view.keys.of("release")
-        following = f"the agent stays PAUSED by {view.control.holder or 'somebody'} until {give_back} gives back"
     return Story(word, tone, sentences.get(run.outcome, f"Ended at {at}."), tuple(why), following)
 
 

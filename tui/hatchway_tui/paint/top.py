@@ -109,6 +109,10 @@ def header(view: View, width: int) -> Canvas:
     word, tone, rest = control_words(view)
     said, data_tone, data_rest = data_words(view)
     environment = (system.environment if system else "").upper()
+    by, holds = rest, ""
+    if view.control.stop_all:
+        by, _, holds = rest.partition(": no agent")[0].partition(", ")
+    loud = "hi" if tone != "acc" else "txt"
     lead, heard = ("CONTROL ", "DATA ") if width >= 30 else ("", "")
     lead = "CONTROL WAS " if past is not None else lead
     if width < 60:  # the words that matter are never the ones that have no room
@@ -126,7 +130,8 @@ def header(view: View, width: int) -> Canvas:
                 Piece(f" {word} ", "ink", True, tone),
             ),
         ),
-        Group(60, (Piece(rest.partition(": no agent")[0], "hi" if tone != "acc" else "txt"),)),
+        Group(60, (Piece(by, loud),)),
+        Group(58, (Piece(holds, loud),) if holds else ()),
         Group(35, (Piece("no agent may do anything", "hi"),) if view.control.stop_all else ()),
     ]
     right = [
