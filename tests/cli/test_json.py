@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from hatchway.cli import emergency
-from hatchway.cli.main import EMERGENCY, VERBS
+from hatchway.cli.main import EMERGENCY, FILES, VERBS
 
 # What starts, serves or is a screen. What acts may have --json; what reads must.
 NOT_READING = {
@@ -33,7 +33,9 @@ def help_of(*words: str) -> str:
         if words[0] in EMERGENCY:
             name = "resume" if words[0] == "release" else words[0]
             return emergency.USAGE.get(name) or emergency.USAGE["stop"]
-        importlib.import_module(f"hatchway.cli.{words[0]}").main([*words[1:], "--help"])
+        importlib.import_module(f"hatchway.cli.{FILES.get(words[0], words[0])}").main(
+            [*words[1:], "--help"]
+        )
     return out.getvalue()
 
 

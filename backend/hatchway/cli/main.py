@@ -22,6 +22,9 @@ looking:
   replay RUN            the dashboard on a past run, step by step; reaches nobody
   audit VERB            verify, report, export, replay the journal; checkpoints
   judge FILE            judge recorded data (--explain RUN: why a past verdict)
+calling and handing over:
+  ask STOP SERVICE      page oncall to pause, takeover or rollback, for whoever may not
+  handover              what would be handed over; write it, acknowledge it
 deciding:
   quarantine VERB       list what was rolled back, lift it with a reason
   expect SERVICE        say that a metric will rise for a while; list, withdraw
@@ -50,13 +53,16 @@ EMERGENCY = ("pause", "takeover", "rollback", "stopall", "resume", "release", "s
 VERBS = (
     *EMERGENCY,
     *("tui", "replay", "audit", "judge", "accept", "reject"),
-    *("quarantine", "expect", "breaker"),
+    *("quarantine", "expect", "breaker", "ask", "handover"),
     *("demo", "fault", "run", "serve", "governor", "check", "metrics"),
     *("policy", "would", "oncall"),
     "rehearse",
     "drill",
     "token",
 )
+
+FILES = {"ask": "ask_oncall"}  # ask.py asks sockets
+"""Verbs whose file is not called after them."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -91,10 +97,10 @@ def _other(verb: str, argv: list[str]) -> int:
     from importlib import import_module  # noqa: PLC0415
 
     try:
-        module = import_module(f"hatchway.cli.{verb}")
+        module = import_module(f"hatchway.cli.{FILES.get(verb, verb)}")
     except ModuleNotFoundError as error:
         missing = error.name or "a module"
-        if missing == f"hatchway.cli.{verb}":
+        if missing == f"hatchway.cli.{FILES.get(verb, verb)}":
             print(f"hatchway: {verb} is not part of this installation.", file=sys.stderr)
         else:
             print(

@@ -44,7 +44,7 @@ def from_backend(answer: Doc, now: float) -> list[Sentence]:
     for key, doc in docs.items():
         if key.startswith("standing/"):
             said += _standing(doc, now)
-    return said + _needs(docs.get("needs-you", {}), now)
+    return said + _asks(docs.get("asks", {})) + _needs(docs.get("needs-you", {}), now)
 
 
 def from_governor(statuses: list[Doc], silence: str, now: float) -> list[Sentence]:
@@ -86,7 +86,7 @@ def _system(doc: Doc) -> list[Sentence]:
         said.append(
             Sentence("system/drill", f"Drill overdue, the agent only recommends: {doc['drill']}.")
         )
-    for key in ("duty", "freeze"):
+    for key in ("duty", "freeze", "handover"):
         if doc.get(key):
             said.append(Sentence(f"system/{key}", f"{key.capitalize()}: {doc[key]}."))
     return said
@@ -200,6 +200,18 @@ def _metrics(doc: Doc, now: float) -> list[Sentence]:
     return said
 
 
+def _asks(doc: Doc) -> list[Sentence]:
+    """What was asked of those on call last, and what became of it."""
+    asks = [a for a in doc.get("asks") or () if isinstance(a, dict)]
+    said = []
+    for ask in asks[-3:]:
+        by = " and ".join(str(name) for name in ask.get("by") or ())
+        op = str(ask.get("op")).replace("takeover", "take over").replace("rollback", "roll back")
+        text = f"{by} asked oncall to {op} {ask.get('service')} (#{ask.get('seq')}): {ask.get('became')}."
+        said.append(Sentence(f"ask/{ask.get('id')}", text))
+    return said
+
+
 def _needs(doc: Doc, now: float) -> list[Sentence]:
     items = [i for i in doc.get("items") or () if isinstance(i, dict)]
     if not items:
@@ -214,13 +226,19 @@ def _needs(doc: Doc, now: float) -> list[Sentence]:
         text = (
             f"Needs you: {item.get('kind')} {item.get('title')}{certain},"
             f" asked {_span(now - _number(item.get('asked_at')))} ago."
-            f" hatchway accept {item.get('id')}, or: hatchway reject {item.get('id')}.{default}"
+            f" {_answer_with(item)}.{default}"
         )
         said.append(Sentence(f"item/{item.get('id')}", text, item.get("title")))
         why = [str(line).rstrip(".") for line in item.get("lines") or ()]
         if why:
             said.append(Sentence(f"lines/{item.get('id')}", f"  {'. '.join(why)}.", len(why)))
     return said
+
+
+def _answer_with(item: Doc) -> str:
+    if item.get("kind") == "handover":
+        return "hatchway handover"
+    return f"hatchway accept {item.get('id')}, or: hatchway reject {item.get('id')}"
 
 
 def _amount(value: object, unit: object) -> str:

@@ -58,6 +58,8 @@ def why_not(right: str, roles: Iterable[str], *, read_only: bool = False) -> str
     if "agent" in held and right not in AGENTS:
         return f"agents propose; only people can {right}"
     if RIGHTS[right].isdisjoint(held):
+        if right == "ask":
+            return f"{plural(held)} cannot page anybody from here; call oncall yourself"
         return f"{plural(held)} cannot {right}; ask oncall"
     return ""
 

@@ -29,7 +29,8 @@ def fields_of(
 ) -> tuple[Field, ...]:  # fmt: skip
     """All five fields; the note is the only one that somebody typed."""
     services = [service.name for service in installation.services]
-    situation = [line for name in services for line in _situation(state, live, name, now)]
+    told = sorted((_situation(state, live, name, now) for name in services), key=_grave_first)
+    situation = [line for lines in told for line in lines]
     trouble = [f"trouble: {each.words}" for each in live.trouble.values() if not each.run]
     if live.governor_trouble:
         trouble.insert(0, f"the governor: {live.governor_trouble}")
@@ -38,7 +39,7 @@ def fields_of(
         trouble.append(drill)
     written = note.strip()[:NOTE_MAX].splitlines()
     return (
-        Field("situation", _short([*sorted(situation, key=_grave_first), *trouble])),
+        Field("situation", _short([*situation, *trouble])),
         Field("control", _short(line for name in services for line in _control(state, live, name))),
         Field("waits", _short(_waits(state, installation, roster, now)) or ("nothing waits",)),
         Field("done", _done(shift)),
@@ -63,8 +64,8 @@ def _short(lines: Iterable[str]) -> tuple[str, ...]:
 _GRAVE = ("NOT WELL", "WATCH", "STABLE")
 
 
-def _grave_first(line: str) -> int:
-    return next((i for i, word in enumerate(_GRAVE) if f": {word}" in line), 0)
+def _grave_first(lines: list[str]) -> int:
+    return next((i for i, word in enumerate(_GRAVE) if f": {word}. " in lines[0]), 0)
 
 
 def _situation(state: State, live: Live, name: str, now: float) -> list[str]:
