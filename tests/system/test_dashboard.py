@@ -88,6 +88,24 @@ def test_an_accepted_release_becomes_a_canary_with_live_figures_of_both_arms(
 
     before = demo.until(lambda _: figures(), 60, "figures of both arms")
     demo.until(lambda _: figures() not in {(), before}, 60, "they move by themselves")
+    if width >= 120:
+        the_pages_say_what_only_the_backend_knows(screen)
+
+
+def the_pages_say_what_only_the_backend_knows(screen: Any) -> None:
+    """The queries of the pages, asked over the real wire; found by searching each page."""
+    screen.press("i")
+    screen.until("THE RUN", "bottleneck: ", "waits for a person", "asked to approve the release")
+    screen.press("/approval accepted\r")
+    screen.until("approval accepted: 1 of 1", "after it was asked, as operator, approver")
+    screen.press("w/evidence of harm\r")
+    screen.until("evidence of harm: 1 of", "of the newest journaled verdict", "roll back 100 ^")
+    screen.press("d/undo safe\r")
+    screen.until("UNDO SAFE  YES", "no migration in this release")
+    screen.press("l")
+    screen.until("LOG", "all jobs, the newest lines")
+    os.write(screen.child.child_fd, b"\x1b[C")  # right
+    screen.until("passed in", "1 of ", "AT THE END", *THREE_STOPS)
 
 
 def test_p_pauses_with_its_number_on_the_screen_and_g_gives_back_with_a_reason(

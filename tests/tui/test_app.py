@@ -262,7 +262,8 @@ async def test_the_governor_alone_is_enough_to_stop(governor: Any, room: Any) ->
 
 
 @pytest.mark.parametrize(
-    ("key", "title"), [("w", "WHY"), ("d", "WHAT SHIPS"), ("l", "LOG"), ("question_mark", "KEYS")]
+    ("key", "title"),
+    [("w", "WHY"), ("d", "WHAT SHIPS"), ("l", "LOG"), ("i", "THE RUN"), ("question_mark", "KEYS")],
 )
 async def test_pages_open_and_close_and_keep_the_buttons(
     backend: Any, room: Any, key: str, title: str
@@ -273,6 +274,28 @@ async def test_pages_open_and_close_and_keep_the_buttons(
         await driver.until(f"─ {title} ─", "TAKE OVER", "CONTROL")
         await driver.press(key)
         await driver.until("NEEDS YOU")
+
+
+async def test_a_search_is_typed_kept_and_left_with_the_stops_in_reach(
+    backend: Any, governor: Any, room: Any
+) -> None:
+    async with dashboard(room) as driver:
+        await driver.until("LIVE")
+        await driver.press("d")
+        await driver.until("WHAT SHIPS")
+        for key in ("slash", "p", "r", "i", "c"):
+            await driver.press(key)
+        await driver.until("/pric", "pric: 1 of", "Esc clears", "TAKE OVER")
+        assert backend.commands == []
+        await driver.press("ctrl+p")
+        await driver.until("PAUSED")
+        assert [command.kind for command in backend.commands] == ["pause"]
+        await driver.press("enter")
+        await driver.until("pric: 1 of", gone="Esc clears")
+        await driver.press("down")
+        await driver.until("pric: 2 of")
+        await driver.press("escape")
+        await driver.until("WHAT SHIPS", gone="pric: ")
 
 
 async def test_q_leaves_with_zero_and_sends_nothing(backend: Any, governor: Any, room: Any) -> None:
