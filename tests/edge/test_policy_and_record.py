@@ -108,7 +108,8 @@ def test_a_fact_that_is_too_old_is_unknown_and_never_met() -> None:
     assert stands["control"].stands == "met"
     assert promote.fired == "prod.promote.when.verdict"
     assert SHIPPED.read_text().splitlines()[promote.line - 1].strip() == "verdict: [PASS]"
-    assert "stable_healthy: true   is unknown" in promote.to_change
+    (would,) = promote.to_change
+    assert would == "verdict, data_age_below and stable_healthy would have to be known, and met"
 
 
 def test_the_way_back_is_asked_about_where_it_is_not_known_to_be_safe() -> None:
@@ -116,7 +117,10 @@ def test_the_way_back_is_asked_about_where_it_is_not_known_to_be_safe() -> None:
     house = House(ACTS).at_canary()
     rollback = house.rule("rollback")
     assert rollback.answer == "ask"
-    assert "undo_safe: true   is unknown" in rollback.to_change
+    assert rollback.to_change == (
+        "undo_safe would have to be known, and met",
+        "verdict would have to be met",
+    )
 
 
 def test_what_the_policy_does_not_name_is_denied_and_said_to_be() -> None:
@@ -124,7 +128,7 @@ def test_what_the_policy_does_not_name_is_denied_and_said_to_be() -> None:
     house = House(bare)
     promote = house.rule("promote")
     assert (promote.answer, promote.line) == ("deny", 3)
-    assert promote.to_change == ("policy.yaml would have to name prod, promote in it",)
+    assert promote.to_change == ("policy.yaml would have to name prod.promote",)
     doc = house.doc()
     assert {r.capability for r in doc.rules} | set(doc.not_named) == set(CAPABILITIES)
 
@@ -133,9 +137,11 @@ def test_in_recommend_mode_the_line_with_the_mode_is_what_decided() -> None:
     promote = House().at_canary().rule("promote")
     assert (promote.answer, promote.fired) == ("ask", "prod.mode")
     assert SHIPPED.read_text().splitlines()[promote.line - 1].strip().startswith("mode: recommend")
-    assert promote.to_change == ("prod.mode is recommend",)
+    assert promote.to_change == (
+        f"prod.mode would have to be act (policy.yaml:{promote.line}): recommend always asks",
+    )
     given_back = House(ACTS).at_canary("recommend").rule("promote")
-    assert given_back.to_change[0].startswith("this run only recommends")
+    assert given_back.to_change[0].startswith("this run only recommends, to its end")
 
 
 def test_when_next_a_window_opens_is_said() -> None:

@@ -206,7 +206,7 @@ def test_why_not_names_line_fact_source_people_and_the_next_time(scenes: Any, wi
     text = rows_of(view, width)
     for part in (
         "the agent recommends only: policy",
-        "environment recommend (policy.yaml:10)",
+        "mode recommend (policy.yaml:10); control agent",
         "quarantine 1.5.0 (c1) was rolled back by ana",
         "promote ASK policy.yaml:17 prod.promote.when.stable_healthy",
         "+ control: agent met :18",

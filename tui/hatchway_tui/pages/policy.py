@@ -26,9 +26,9 @@ def _policy(view: View, width: int) -> list[Row]:
         f"{doc.service} in {doc.environment}: the agent {doc.level}", width, "hi", bold=True
     )
     old = view.now - doc.at
-    told = [f"environment {mode}; control {doc.control}"]
+    told = [f"{mode}; control {doc.control}"]
     told += [f"as it was {words.age(old)} ago"] if old > 5 else []
-    rows += field("", told, width, "dim")
+    rows += field("mode", told, width)
     rows += field("next", [doc.next], width)
     rows += [(), (Piece("IN THE WAY, whatever the policy says", "hi", True),)]
     for bar in doc.bars:

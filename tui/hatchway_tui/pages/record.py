@@ -23,7 +23,7 @@ def _record(view: View, width: int) -> list[Row]:
         rows += folded(
             f"{view.hands.service} now: the agent {control.level}", width, "hi", bold=True
         )
-    told = "Only shown: what the agent may do is the policy's word. A click on accept is no label."
+    told = "Shown, never acted on: policy decides. A click on accept is no label."
     rows += folded(told, width, "dim")
     for score in doc.scores:
         if score.labelled:

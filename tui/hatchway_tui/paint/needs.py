@@ -158,16 +158,17 @@ def _card_lines(view: View, item: ItemDoc, width: int, marked: bool) -> list[tup
             say(text)
     if marked and not why:
         # the keys stand above what may not fit
-        lines.insert(min(at or 2, len(lines)), _hints(view, item))
+        lines.insert(min(at or 2, len(lines)), _hints(view, item, width))
     say(item.undo.partition(": ")[2], lead="undo ")
     if item.default:
         say(f"if nobody answers: {item.default.removeprefix('no answer: ')}", "dim")
     return lines
 
 
-def _hints(view: View, item: ItemDoc) -> tuple[Piece, ...]:
+def _hints(view: View, item: ItemDoc, width: int) -> tuple[Piece, ...]:
     hints: list[Piece] = []
-    for word, label in HINTS if item.kind != "handover" else (("handover", "read it"),):
+    known = HINTS if width >= 60 else HINTS[:4]
+    for word, label in known if item.kind != "handover" else (("handover", "read it"),):
         hints += [Piece(view.keys.of(word), "acc", True), Piece(f" {label}   ", "dim")]
     return tuple(hints)
 

@@ -20,10 +20,17 @@ from hatchway.core.decide_services import why_only_recommends
 from hatchway.core.drills import overdue
 from hatchway.core.freeze import shut
 from hatchway.core.plan import Installation, PipelinePlan
-from hatchway.core.policy import CAPABILITIES, EnvironmentPolicy, Policy, PolicyAnswer
+from hatchway.core.policy import (
+    CAPABILITIES,
+    ONLY_REFUSES,
+    EnvironmentPolicy,
+    Policy,
+    PolicyAnswer,
+)
 from hatchway.core.policy_words import fact_words, people_words
 from hatchway.core.prospect import lasting, prospect
-from hatchway.core.state import State
+from hatchway.core.roles import listed
+from hatchway.core.state import Run, State
 from hatchway.edge.docs.policy import BarDoc, ConditionDoc, PolicyDoc, RuleDoc
 from hatchway.edge.queries.answer import Make, NotKnown
 from hatchway.edge.standing import level_words
@@ -122,7 +129,7 @@ def _rule(
             ConditionDoc(f.stands, f.condition, fact_words(f), _line(policy, said, f.condition))
             for f in said.findings
         ),
-        to_change=_to_change(policy, place, said, environment),
+        to_change=_to_change(policy, place, said, environment, run),
         changes_at=ahead.changes_at or 0.0,
         changes_to=ahead.changes_to,
         better_at=ahead.better_at or 0.0,
@@ -135,29 +142,37 @@ def _line(policy: Policy, said: PolicyAnswer, condition: str) -> int:
 
 
 def _to_change(
-    policy: Policy, place: EnvironmentPolicy | None, said: PolicyAnswer, environment: str
+    policy: Policy,
+    place: EnvironmentPolicy | None,
+    said: PolicyAnswer,
+    environment: str,
+    run: Run | None,
 ) -> tuple[str, ...]:
     """What would have to be otherwise for the agent to do it by itself; nothing where it may."""
     if said.answer == "auto":
         return ()
-    if said.fired.endswith("(not named)"):
-        what = "the environment" if place is None else f"{said.rule.rpartition('.')[2]} in it"
-        return (f"policy.yaml would have to name {environment}" + (f", {what}" if place else ""),)
-    lines = [f"{f.condition}   is {f.stands}" for f in said.findings if f.stands != "met"]
-    if said.freeze:
-        lines.insert(0, f"freeze {said.freeze} would have to be over")
-    if said.fired == said.rule and said.answer == "deny":
-        lines.append(f"policy.yaml denies {said.rule}")
-    elif said.fired == said.rule:
-        lines.append(f"policy.yaml asks for a person's yes to {said.rule}")
+    capability = said.rule.rpartition(".")[2]
+    rule = place.capabilities.get(capability) if place is not None else None
+    if place is None or rule is None:
+        what = environment if place is None else said.rule
+        return (f"policy.yaml would have to name {what}",)
+    lines: list[str] = []
+    if rule.answer != "auto":
+        lines.append(f"{said.rule} would have to be auto, it is {rule.answer}")
     if said.fired == "agent_deploys_to":
         lines.append(f"agent_deploys_to would have to list {environment}")
-    if said.fired == f"{environment}.mode" and place is not None:
-        lines.append(
-            f"{environment}.mode is recommend"
-            if place.mode == "recommend"
-            else "this run only recommends: it was given back, started so, or the breaker is open"
-        )
+    if said.freeze:
+        lines.append(f"freeze {said.freeze} would have to be over")
+    for stands, would in (("unknown", "known, and met"), ("unmet", "met")):
+        keys = [f.condition.partition(":")[0] for f in said.findings if f.stands == stands]
+        if keys:
+            lines.append(f"{listed(keys)} would have to be {would}")
+    if capability not in ONLY_REFUSES and place.mode == "recommend":
+        line = policy.line_of(f"{environment}.mode")
+        at = f" (policy.yaml:{line})" if line else ""
+        lines.append(f"{environment}.mode would have to be act{at}: recommend always asks")
+    elif capability not in ONLY_REFUSES and run is not None and run.mode == "recommend":
+        lines.append("this run only recommends, to its end")
     return tuple(lines) or (said.why,)
 
 
