@@ -9,7 +9,7 @@ WORKERS := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); \
 # An environment knows its own place: it is of no use after the directory was moved.
 STALE := $(shell [ "$$(cat .venv/.ready 2>/dev/null)" = "$$(pwd)" ] && [ -x $(PY) ] || echo stale)
 
-.PHONY: help demo test setup lint format pyz check-pyz screenshots bench bench-judge bench-long soak lock clean $(STALE)
+.PHONY: help demo test setup lint format pyz check-pyz snapshots screenshots bench bench-judge bench-long soak lock clean $(STALE)
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo 'make format        ruff format, and the fixes ruff can do'
 	@echo 'make pyz           the program in one file, hatchway.pyz'
 	@echo 'make check-pyz     that file, and an installation as pipx does it, do work'
+	@echo 'make snapshots     the pictures that every screen is compared with, anew (tests/tui/snapshots)'
 	@echo 'make screenshots   screenshots/ anew from the running demo'
 	@echo 'make bench         benchmarks, each with its figure and its bar'
 	@echo 'make bench-long    every fault beside the theory, and releases with nothing wrong (40 min)'
@@ -66,6 +67,10 @@ hatchway.pyz: .venv/.compiled requirements-run.txt requirements-pyz.txt .ci/pyz.
 
 check-pyz: hatchway.pyz
 	@sh .ci/check_packages.sh
+
+snapshots: setup
+	@HATCHWAY_SNAPSHOTS=1 $(PY) -m pytest -q tests/tui/test_snapshots.py $(ARGS)
+	@git status --short tests/tui/snapshots
 
 screenshots: setup
 	@$(PY) tests/system/screenshots.py $(ARGS)

@@ -490,4 +490,5 @@ def _beside(name: str) -> None:
     spec.loader.exec_module(module)
 
 
-_beside("states")
+for _name in ("states", "answers", "fleet", "drawn"):
+    _beside(_name)
