@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hatchway.conductor.live import Live
 from hatchway.core import events as ev
@@ -211,6 +212,23 @@ def test_the_usual_time_is_the_median_of_this_services_earlier_runs(journal: Jou
     assert told.usual_of == 3
     assert told.spans[0].usual_s == 7.0  # the job began a second after its stage
     assert told.spans[1].usual_s is None
+
+
+def test_a_story_among_thousands_of_runs_holds_up_no_stop(journal: Journal, bar: Any) -> None:
+    for _ in range(30):
+        journal.checks(journal.start())
+    journal.state = replace(
+        journal.state,
+        runs={f"old-{n}": replace(journal.state.runs["1"], id=f"old-{n}", service=f"s{n % 200}") for n in range(5000)}
+        | journal.state.runs,
+    )  # fmt: skip
+    took = []
+    for _ in range(5):
+        began = time.thread_time()
+        assert journal.told("30").usual_of == 20
+        took.append((time.thread_time() - began) * 1000)
+    bar("the query `run` among 5,000 runs", f"{min(took):.1f} ms", "50 ms")
+    assert min(took) < 50
 
 
 def test_of_very_many_events_the_first_and_the_newest_are_kept_and_the_rest_counted(

@@ -144,6 +144,16 @@ def test_left_and_right_choose_the_job_and_all_of_them_come_round(scenes: Any) -
     assert log._asks(at_log(scenes, -1)) == ("log", f"r1/{names[-1]}")
 
 
+def test_the_jobs_that_deploy_a_canary_are_asked_for_by_their_stages_own_name(scenes: Any) -> None:
+    view = at_log(scenes)
+    job = wire.JobDoc("start", "passed", 1.0, 2.0)
+    stages = (wire.StageDoc("slow canary 5%", "canary", "5%", "running", jobs=(job,)),)
+    run = replace(view.model.runs["r1"], stages=stages)
+    hands = replace(view.hands, across=1)
+    view = replace(view, hands=hands, model=replace(view.model, runs={"r1": run}))
+    assert log._asks(view) == ("log", "r1/slow canary/start")
+
+
 def test_the_log_of_a_job_that_has_ended_is_shown_with_what_is_left_out(scenes: Any) -> None:
     told = JobLog("r1", "checks", "compile", 1, ("one", "w" * 200), first=1204, size=409600)
     said = text(log._one(at_log(scenes, 1, told), 76))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -185,6 +186,43 @@ def test_hostile_words_are_only_words() -> None:
         lines = paint(at_run(a_run(to_version=word), story), 80, 24)
         assert all(safe_text.safe(part) == part for line in lines for part, _ in line)
         assert "PAUSE" in text_of(lines)
+
+
+def test_the_longest_story_is_painted_within_a_frame(bar: Any) -> None:
+    at = NOW - 660
+    spans = tuple(
+        Span(f"stage {i}", "tests", "passed", at + i * 10, at + i * 10 + 10, jobs=tuple(
+            JobSpan(f"j{k}", "passed", at + i * 10, at + i * 10 + k) for k in range(1, 9)
+        ))
+        for i in range(12)
+    )  # fmt: skip
+    waits = tuple(Wait("data", at + i, at + i + 0.5, "hold", "x" * 80) for i in range(100))
+    moments = tuple(Moment(i, at + i, "agent", "w " * 60, "plain", "n " * 40) for i in range(160))
+    run, took = a_run(), []
+    for _ in range(5):
+        view = at_run(run, a_story(spans=spans, waits=waits, moments=moments))
+        began = time.thread_time()
+        paint(view, 120, 40)
+        first = time.thread_time()
+        paint(view, 120, 40)
+        took.append(((first - began) * 1000, (time.thread_time() - first) * 1000))
+    new, again = min(each[0] for each in took), min(each[1] for each in took)
+    bar(
+        "the run's page: 160 events, 100 waits, 96 jobs",
+        f"{new:.0f} ms, again {again:.1f}",
+        "100 ms, 25",
+    )
+    assert new < 100
+    assert again < 25
+
+
+def test_a_new_answer_and_a_new_second_are_seen_at_once() -> None:
+    run = a_run()
+    view = at_run(run, a_story())
+    assert "11m so far" in text(page._run(view, 76))
+    assert "11m01s so far" in text(page._run(replace(view, now=NOW + 1), 76))
+    other = at_run(run, a_story(requested_by="mia"))
+    assert "asked for by mia" in text(page._run(other, 76))
 
 
 TIMES = st.floats(0, 500)

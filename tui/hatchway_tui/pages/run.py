@@ -28,26 +28,37 @@ def _run(view: View, width: int) -> list[Row]:
     if run is None:
         return [(Piece("nothing is being released, and no run is known", "dim"),)]
     told = answer_to(view, "run", run.id)
-    story = told if isinstance(told, RunStory) else the_map.mirrored(run)
-    found = the_map.parts(story, view.now)
-    rows = _head(view, run, story, width)
+    if isinstance(told, RunStory):
+        return _rows(run, told, int(view.now), width, True)
+    rows = _rows(run, the_map.mirrored(run), int(view.now), width, False)
+    return [*rows, (), *_heading("WHO DECIDED WHAT"), *not_yet(view, "run", run.id)]
+
+
+_LAST: list[tuple[RunDoc, RunStory, tuple[int, int, bool], list[Row]]] = []
+
+
+def _rows(run: RunDoc, story: RunStory, now: int, width: int, whole: bool) -> list[Row]:
+    """What there is to say. A key needs it twice, and nothing of it changes within a second."""
+    for known in _LAST:
+        if known[0] is run and known[1] is story and known[2] == (now, width, whole):
+            return known[3]
+    found = the_map.parts(story, now)
+    rows = _head(run, story, now, width)
     rows += [(Piece(text, "hi", True),) for text in _bottleneck(story, found, width)]
-    rows += [(), *the_map.picture(story, found, view.now, width)]
+    rows += [(), *the_map.picture(story, found, now, width)]
     rows += [(), *the_map.totals(found, width)]
     if story.usual_of:
-        said = (
-            f"usually: the median of {words.count(story.usual_of, 'earlier run')} of {run.service}"
-        )
-        rows.append((Piece(said, "dim"),))
-    if not isinstance(told, RunStory):
-        return [*rows, (), *_heading("WHO DECIDED WHAT"), *not_yet(view, "run", run.id)]
-    rows += _waits(view, story, width)
-    return [*rows, *_timeline(story, width)]
+        earlier = words.count(story.usual_of, "earlier run")
+        rows.append((Piece(f"usually: the median of {earlier} of {run.service}", "dim"),))
+    if whole:
+        rows += [*_waits(story, now, width), *_timeline(story, width)]
+    _LAST[:] = [(run, story, (now, width, whole), rows)]
+    return rows
 
 
-def _head(view: View, run: RunDoc, story: RunStory, width: int) -> list[Row]:
+def _head(run: RunDoc, story: RunStory, now: float, width: int) -> list[Row]:
     ended = story.ended_at or run.ended_at
-    spent = words.lasting((ended or view.now) - run.started_at)
+    spent = words.lasting((ended or now) - run.started_at)
     word, tone = OUTCOMES.get(run.outcome, (run.status.replace("_", " ").upper(), "hi"))
     by = f", asked for by {story.requested_by}" if story.requested_by else ""
     day = time.strftime("%Y-%m-%d", time.gmtime(run.started_at)) if run.started_at > 0 else ""
@@ -73,8 +84,8 @@ def _heading(text: str, more: str = "") -> list[Row]:
     return [(Piece(text, "hi", True), Piece(f"  {more}" if more else "", "dim"))]
 
 
-def _waits(view: View, story: RunStory, width: int) -> list[Row]:
-    waits = the_map.waited(story.waits, view.now, story.ended_at)
+def _waits(story: RunStory, now: float, width: int) -> list[Row]:
+    waits = the_map.waited(story.waits, now, story.ended_at)
     if not waits:
         return [(), (Piece("it has waited for nobody, and was never held", "dim"),)]
     # a shorter list says more: what took the longest, in the order in which it was
