@@ -409,6 +409,7 @@ class Governor:
         self.path = path
         self.asked: list[dict[str, object]] = []
         self.mode, self.holder, self.epoch, self.canary = "agent", "", 4, 5
+        self.stopped: dict[str, object] | None = None
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -430,7 +431,7 @@ class Governor:
             "observed": {"canary": self.canary, "stable": 100 - self.canary, "canary_inflight": 0,
                          "canary_total": 123, "at": time.time()},
             "target_trouble": "", "drift": "", "capsule": None, "lease_age_s": 1.2, "spool_seq": 7,
-            "agent_writes": 0, "person_writes": 2, "pid": 1,
+            "agent_writes": 0, "person_writes": 2, "pid": 1, "stop_all": self.stopped,
         }  # fmt: skip
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -441,7 +442,10 @@ class Governor:
                 case "status":
                     answer: dict[str, object] = {"ok": True, "status": self.status()}
                 case op:
-                    self.mode = {"pause": "paused", "takeover": "person", "rollback": "paused"}[op]
+                    modes = {"takeover": "person", "stop_all": "paused"}
+                    self.mode = {"pause": "paused", "rollback": "paused", **modes}[op]
+                    if op == "stop_all":
+                        self.stopped = {"by": question["by"], "reason": question["reason"]}
                     self.holder, self.epoch = question["by"], self.epoch + 1
                     self.canary = 0 if op == "rollback" else self.canary
                     answer = {"ok": True, "said": f"{op} by {self.holder}", "done": True}

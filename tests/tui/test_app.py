@@ -207,6 +207,41 @@ async def test_a_killed_backend_is_said_and_stops_go_to_the_governor(
         await driver.until("LIVE", "BACK", gone="BACKEND")
 
 
+async def test_stop_all_reaches_the_governor_when_the_backend_is_killed(
+    backend: Any, governor: Any, room: Any
+) -> None:
+    async with dashboard(room) as driver:
+        await driver.until("LIVE")
+        await backend.stop()
+        await driver.until("BACKEND DOWN", "DIRECT")
+        await driver.press("ctrl+x")
+        await driver.until("Press Ctrl+X again")
+        await asyncio.sleep(0.8)
+        await driver.press("ctrl+x")
+        await driver.until("STOPPED ALL, the governor says so")
+        await driver.until("CONTROL  STOPPED ALL   by ana")
+        (asked,) = (each for each in governor.asked if each["op"] != "status")
+        assert (asked["op"], asked["direct"], "service" in asked) == ("stop_all", True, False)
+
+
+async def test_whoever_may_only_look_asks_oncall_with_the_same_key(
+    backend: Any, governor: Any, room: Any
+) -> None:
+    backend.you = wire.You("ana", ("viewer",), (), False, "viewers cannot pause", ("ask",))
+    async with dashboard(room) as driver:
+        await driver.until("LIVE", "ask oncall")
+        await driver.press("p")
+        await driver.until("ask oncall to pause shop, why?")
+        for key in "bad":
+            await driver.press(key)
+        await driver.press("enter")
+        await driver.until("ASKED ONCALL, #4471")
+        (command,) = backend.commands
+        assert (command.kind, command.service, command.item) == ("ask", "shop", "pause")
+        assert command.reason == "bad"
+        assert governor.acted() == []
+
+
 async def test_a_silent_backend_is_said_and_resumes(backend: Any, governor: Any, room: Any) -> None:
     async with dashboard(room) as driver:
         await driver.until("LIVE")

@@ -108,6 +108,16 @@ def test_the_asker_sees_what_became_of_it(
     assert "#4471" not in other
 
 
+def test_the_keys_of_whoever_may_only_look_say_that_they_ask(scenes: Any) -> None:
+    you = You("luis", ("viewer",), (), False, "viewers cannot pause", also=("ask",))
+    its = model(scenes, "luis", you=you)
+    text = screen(scenes, its, "luis", Hands(service="shop", page="keys"), (80, 60))
+    for word in ("pause", "take over", "roll back"):
+        assert f"Ask oncall to {word}: pages them" in text
+    first = screen(scenes, its, "luis", Hands(service="shop"), (120, 40))
+    assert first.count("ask oncall") >= 3
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (76, 24)])
 def test_stop_all_is_said_on_row_one_with_the_way_out(scenes: Any, size: tuple[int, int]) -> None:
     its = model(scenes, "ana", "paused")

@@ -531,6 +531,20 @@ def test_a_text_that_changes_while_one_types_is_not_the_one_that_is_acknowledged
     assert [(each.item, each.signed) for each in sent] == [("handover-7", "d" * 64)]
 
 
+def test_a_text_that_goes_on_below_is_read_to_its_end_first(model: Model) -> None:
+    from hatchway_tui.reading import Extent
+
+    fingers = handed(model)
+    fingers.press("h", 10)
+    fingers.hands = replace(fingers.hands, extent=Extent(0, 40, 16, 0))
+    assert fingers.press("a", 12) == []
+    assert fingers.hands.entry is None
+    assert "read it to its end first (End)" in fingers.notice
+    fingers.hands = replace(fingers.hands, extent=Extent(0, 40, 16, 24))
+    fingers.press("a", 14)
+    assert fingers.hands.entry is not None
+
+
 @pytest.mark.parametrize(("to", "by"), [(("mia",), "luis"), ((), "ana")])
 def test_nobody_acknowledges_what_is_not_for_them(
     model: Model, to: tuple[str, ...], by: str

@@ -288,6 +288,10 @@ def _acknowledge(hands: Hands, model: Model, rights: Rights, at: float) -> Press
     why = why_not(model, rights, "acknowledge", "")
     if why:
         return say(hands, f"not done: {why}", "warn", at), []
+    seen = hands.extent
+    if seen.room and seen.top + seen.room < seen.total:
+        text = hands.keys.fill("read it to its end first ({end}), then {accept}")
+        return say(hands, text, "warn", at), []
     entry = Entry("acknowledge", item=written.id, digest=written.digest)
     return replace(hands, entry=entry, notice=None), []
 

@@ -96,6 +96,7 @@ def call(directory: str, request: dict[str, Any]) -> dict[str, Any]:
 
 def _only_item(send: Call) -> str:
     items = send({"op": "status"}).get("docs", {}).get("needs-you", {}).get("items", [])
+    items = [item for item in items if item.get("kind") != "handover"]  # it is read, not accepted
     if len(items) == 1:
         return str(items[0]["id"])
     for item in items:

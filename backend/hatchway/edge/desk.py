@@ -113,7 +113,9 @@ class Desk:
             return await self._decide(review, who, f"review {command.item}")
         if command.kind in OF_ALL and who.services:
             return _out_of_scope(command.id, who, "all of them")
-        if command.kind in OF_SHIFTS and self._handing is not None:
+        if command.kind in OF_SHIFTS:
+            if self._handing is None:
+                return WireRefused(command.id, "not_here", "No shifts are handed over here.")
             return await self._handing.command(command, who, self._decide, self._refuse)
         if command.kind in OF_ALL:
             return await self._at_governor(command, "", who)

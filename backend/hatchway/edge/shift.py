@@ -99,7 +99,7 @@ def counted(sorts: Iterable[str]) -> str:
 def _sort(event: ev.Event | ev.Unknown) -> str | None:
     """What an event counts as; empty for what is only told, None for what is left out."""
     match event:
-        case ev.AuthorityChanged(op="adopted"):
+        case ev.AuthorityChanged(op="adopted") | ev.PolicyChanged(was=""):
             return None
         case ev.AuthorityChanged(op="rollback"):
             return "back"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hatchway_tui import safe_text
+from hatchway_tui.duty import NAMES, asks_oncall
 from hatchway_tui.keys import ACTIONS, GROUPS
 from hatchway_tui.pages.page import Page, Row
 from hatchway_tui.paint.canvas import Piece
@@ -20,7 +21,10 @@ def _keys(view: View, width: int) -> list[Row]:
             if action.rule == rule:
                 names = view.keys.all_of(action.id)
                 own = "own key. " if action.id in view.keys.own else ""
-                rows += _entry(names, f"{own}{view.keys.help(action)}", width)
+                text = view.keys.help(action)
+                if asks_oncall(view.model, view.rights, action.id):
+                    text = f"Ask oncall to {NAMES[action.id]}: pages them, with your why."
+                rows += _entry(names, f"{own}{text}", width)
     rows += [
         (),
         (Piece("Late pieces of escape sequences look like typed letters; therefore the rule", "dim"),),

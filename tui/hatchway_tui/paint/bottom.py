@@ -132,7 +132,7 @@ def _pause_button(view: View) -> Button:
     if order and not order.answered:
         return Button("pause", "PAUSING...", "sent", "warn")
     if view.control.stop_all:
-        lets = view.keys.fill("{release} lets agents in")
+        lets = view.keys.fill("{release} lets them in")
         return Button("pause", "STOPPED ALL", lets, tone or "dim")
     if mode == "paused":
         confirmed = _mark(order) if order else ""
@@ -248,7 +248,7 @@ def _fitting(sub: str, cells: int) -> str:
             return text
     if sub.startswith("ask "):
         return "ask" if cells >= 3 else ""
-    spare = sub == "one key" or sub.startswith("then ") or sub.endswith(" lets agents in")
+    spare = sub == "one key" or sub.startswith("then ") or sub.endswith(" lets them in")
     return "" if spare else safe_text.fit(sub, cells)
 
 
