@@ -155,8 +155,13 @@ async def test_a_run_is_reviewed_after_its_end_with_a_reason_and_once_for_an_id(
     await house.ended()
     assert (await house.ask("review", item="9", reason="looked")).code == "no_such_run"
     assert (await house.ask("review", item=run, reason=" ")).code == "reason_missing"
+    strange = await house.ask("review", item=run, reason="looked", verdict="splendid")
+    assert strange.code == "bad_request"
+    said = await house.ask("review", by="eva", item=run, reason="looked", verdict="wrong")
+    assert said.said == f"run {run} reviewed by eva"
     first = await house.ask("review", by="luis", item=run, reason="right so", id="one")
     assert first.said == f"run {run} reviewed by luis"
     assert await house.ask("review", by="luis", item=run, reason="right so", id="one") == first
-    assert [e.reason for e in house.of(ev.RunReviewed)] == ["right so"]
-    assert house.run.reviewed_by == ("luis",)
+    reviews = [(e.reason, e.verdict) for e in house.of(ev.RunReviewed)]
+    assert reviews == [("looked", "wrong"), ("right so", "")]
+    assert house.run.reviewed_by == ("eva", "luis")

@@ -123,6 +123,32 @@ def test_a_label_comes_from_what_happened(what: str, events: list[ev.Event], sai
     assert labels([start(), *events]) == [said], what
 
 
+REVIEWS = [
+    ([wish("promote"), ended("held")], "right", "right"),
+    ([wish("promote"), ended("held")], "wrong", "wrong"),
+    ([wish("promote"), ended("promoted")], "harmful", "harmful"),
+    ([wish("promote"), to_share(0), ended("rolled_back")], "right", "wrong"),
+    ([regress(), wish("rollback"), CONFIRMED], "wrong", "wrong"),
+    ([regress(), wish("rollback"), CONFIRMED, WORSE], "right", "harmful"),
+    ([wish("promote"), ended("promoted")], "", "right"),
+    ([wish("hold"), ended("held")], "right", "unknown"),
+]
+
+
+@pytest.mark.parametrize(("events", "verdict", "said"), REVIEWS)
+def test_a_review_settles_what_is_not_known_and_makes_nothing_better(
+    events: list[ev.Event], verdict: ev.Verdict, said: str
+) -> None:
+    review = ev.RunReviewed(run="1", by="luis", reason="looked", verdict=verdict)
+    assert labels([start(), *events, review]) == [said]
+
+
+def test_a_review_is_about_the_last_decision_that_moves_traffic() -> None:
+    told = [start(), wish("promote"), wish("rollback", 2), wish("hold", 3), ended("held")]
+    review = ev.RunReviewed(run="1", by="luis", reason="looked", verdict="right")
+    assert labels([*told, review]) == ["unknown", "right", "unknown"]
+
+
 def test_only_the_last_of_several_steps_to_everybody_is_harmful() -> None:
     steps = [start(), wish("promote", 1), wish("promote", 2), ended("promoted"), pressed()]
     assert labels(steps) == ["wrong", "harmful"]
@@ -151,6 +177,10 @@ MADE: st.SearchStrategy[ev.Event] = st.one_of(
     st.builds(ended, st.sampled_from(["promoted", "rolled_back", "held"]), RUNS),
     st.builds(regress, RUNS),
     st.builds(pressed, st.sampled_from(["rollback", "pause"]), st.sampled_from(["shop", "cart"])),
+    st.builds(
+        lambda run, said: ev.RunReviewed(run=run, by="luis", reason="w", verdict=said),
+        RUNS, st.sampled_from(["", "right", "wrong", "harmful"]),
+    ),
     st.builds(lambda run: ev.RollbackConfirmed(run=run, seen=()), RUNS),
     st.builds(lambda run: ev.BreakerOpened(service="shop", run=run, why=""), RUNS),
 )  # fmt: skip
@@ -180,7 +210,7 @@ def test_what_is_not_known_is_never_right(events: list[ev.Event]) -> None:
             if label(trial, decision) == "right":
                 promoted = decision.capability == "promote" and trial.outcome == "promoted"
                 gone = decision.capability == "rollback" and trial.confirmed and trial.symptom
-                assert promoted or gone
+                assert promoted or gone or trial.verdict == "right"
                 assert not (decision.capability == "rollback" and trial.said_no)
 
 

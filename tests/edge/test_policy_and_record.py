@@ -270,3 +270,10 @@ def test_unknown_is_a_band_and_counts_as_wrong_in_the_bound() -> None:
     assert (promote.right, promote.strip, promote.low, promote.high) == (1, "R", 0.0, 0.0)
     assert 0.9 < promote.at_most < 1.0
     assert promote.clean_needed == 92
+
+
+def test_the_dashboard_knows_the_struct_of_each_answer() -> None:
+    from hatchway_tui.asked import DOCS
+
+    assert DOCS["policy"] is PolicyDoc
+    assert DOCS["record"] is RecordDoc

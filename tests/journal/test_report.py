@@ -453,6 +453,9 @@ async def test_a_review_ends_the_exception_and_is_told(written, capsys):
     said = await report_of(written, capsys, *AROUND, reviewed)
     assert "nobody has reviewed" not in said
     assert "right so; the index is missing (by luis)" in said
+    verdict = replace(reviewed, verdict="harmful")
+    said = await report_of(written, capsys, verdict)
+    assert "reviewed, the agent was harmful" in said
     assert "nobody has" not in said
 
 

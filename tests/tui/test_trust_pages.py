@@ -301,3 +301,17 @@ def test_hostile_words_stay_words_at_every_width(scenes: Any, width: int) -> Non
         text = text_of(paint(view, width + 4, 40))
         assert not any(ord(c) < 32 and c != "\n" for c in text)
         assert "\u202e" not in text
+
+
+@pytest.mark.parametrize(
+    "why", ["policy", "as started", "given back", "drill overdue", "breaker open"]
+)
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_row_one_says_that_the_agent_only_recommends_and_why(
+    scenes: Any, why: str, size: tuple[int, int]
+) -> None:
+    for page in ("first", "policy"):
+        view = view_of(scenes, page=page, level=f"recommends only: {why}")
+        first = text_of(paint(view, *size)).splitlines()[0]
+        assert f"AGENT   recommends only: {why}" in first
+        assert "DATA LIVE" in first

@@ -97,6 +97,8 @@ def _parser() -> argparse.ArgumentParser:
     word = verb("review", "review", "put your word on a run that has ended", "_review")
     word.add_argument("run", metavar="RUN", help="a run, as status names it")
     word.add_argument("--reason", required=True, help="what was found, what follows from it")
+    words = ("right", "wrong", "harmful")
+    word.add_argument("--verdict", choices=words, default="", help="of the agent's last decision")
     tail = verb("tail", "tail", "print the newest records")
     tail.add_argument("-n", type=_positive, default=20, help="how many (default 20)")
     return parser

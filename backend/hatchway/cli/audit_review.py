@@ -19,6 +19,7 @@ def review(options: argparse.Namespace, journal: Path) -> int:
         "id": os.urandom(8).hex(),
         "item": options.run,
         "reason": options.reason,
+        **({"verdict": options.verdict} if options.verdict else {}),
     }
     try:
         said = call(str(journal.parent), request)

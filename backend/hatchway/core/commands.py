@@ -65,6 +65,7 @@ class Review(Struct, frozen=True, kw_only=True):
     by: str
     run: str
     reason: str
+    verdict: str = ""  # how the agent decided last: right, wrong or harmful; empty: not said
 
 
 class Release(Struct, frozen=True, kw_only=True):

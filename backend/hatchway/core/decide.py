@@ -5,7 +5,7 @@ A command is answered exactly once: look its id up in `State.answers` before dec
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import assert_never, get_args
 
 import msgspec
 
@@ -93,7 +93,11 @@ def _review(state: State, command: cmd.Review) -> Accepted | Refused:
             "A review says what was found; it goes into the journal.",
             "--reason 'what was found, what follows from it'",
         )
-    return Accepted((ev.RunReviewed(run=run.id, by=command.by, reason=command.reason),))
+    for verdict in get_args(ev.Verdict):
+        if command.verdict == verdict:
+            said = ev.RunReviewed(run=run.id, by=command.by, reason=command.reason, verdict=verdict)
+            return Accepted((said,))
+    return Refused("bad_request", f"{command.verdict!r} is no verdict.", "right, wrong or harmful")
 
 
 def _release(state: State, command: cmd.Release) -> Accepted | Refused:

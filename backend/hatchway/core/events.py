@@ -53,6 +53,7 @@ Capability = Literal[
 ]
 Answer = Literal["auto", "ask", "deny"]
 JobStatus = Literal["passed", "failed", "timed_out", "cancelled", "lost"]
+Verdict = Literal["", "right", "wrong", "harmful"]
 Outcome = Literal["promoted", "rolled_back", "held", "rejected", "failed"]
 HoldCause = Literal[
     "no_data",
@@ -344,11 +345,12 @@ class WireRefused(_Event, frozen=True, kw_only=True, tag="wire.refused"):
 
 
 class RunReviewed(_Event, frozen=True, kw_only=True, tag="run.reviewed"):
-    """Somebody looked at a run after it had ended, an emergency above all, and said so."""
+    """Somebody looked at a run after its end and said so; `verdict`: how the agent decided last."""
 
     run: str
     by: str
     reason: str
+    verdict: Verdict = ""
 
 
 class JournalSealed(_Event, frozen=True, kw_only=True, tag="journal.sealed"):

@@ -9,6 +9,8 @@ Labels come from what happened and from what people said about it afterwards, ne
 - A rollback is right when it was seen to be done, with the symptom that it stood on gone; wrong when
   a person said no to it; harmful when the symptom was worse after it than before.
 - Whatever else the agent decides moves no traffic. It is counted, and stays unknown.
+- A person who reviews the run after its end may say how the agent's last one of these was: that
+  settles what is not known, and may make it worse. It makes nothing better than it was seen to be.
 """
 
 from __future__ import annotations
@@ -55,6 +57,7 @@ class Trial(Struct, frozen=True):
     symptom: bool = False  # of a regression was seen
     confirmed: bool = False  # its rollback was seen to be done
     made_worse: int = 0
+    verdict: Label | Literal[""] = ""  # of people who reviewed it
 
 
 class Score(Struct, frozen=True):
@@ -109,7 +112,20 @@ def key_of(environment: str, capability: str, brain: str) -> str:
 
 
 def label(trial: Trial, decision: Decision) -> Label:
-    """How a decision turned out, as far as the journal knows."""
+    """How a decision turned out, as far as the journal knows and people said."""
+    seen = _seen(trial, decision)
+    moved = [d for d in trial.decisions if d.capability in LABELLED]
+    if not trial.verdict or not moved or decision != moved[-1]:
+        return seen
+    said = trial.verdict
+    return said if seen == "unknown" or _WORSE.index(said) > _WORSE.index(seen) else seen
+
+
+_WORSE: tuple[Label, ...] = ("right", "wrong", "harmful")
+
+
+def _seen(trial: Trial, decision: Decision) -> Label:
+    """How it turned out by what happened alone."""
     if decision.capability == "promote":
         return _promoted(trial, decision)
     if decision.capability == "rollback":
@@ -152,6 +168,7 @@ def recorded(record: TrackRecord, event: ev.Event | ev.Unknown, seq: int) -> Tra
             | ev.VerdictChanged()
             | ev.RollbackConfirmed()
             | ev.RunEnded()
+            | ev.RunReviewed()
         ):
             trial_now = record.trials.get(event.run)
             changes = _changes(trial_now, event, seq) if trial_now is not None else {}
@@ -178,6 +195,8 @@ def _changes(trial: Trial, event: ev.Event, seq: int) -> dict[str, object]:
             return {"symptom": True}
         case ev.RollbackConfirmed():
             return {"confirmed": True}
+        case ev.RunReviewed() if event.verdict:
+            return {"verdict": event.verdict}
         case ev.RunEnded():
             return {"outcome": event.outcome, "ended": seq}
         case _:

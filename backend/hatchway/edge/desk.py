@@ -109,7 +109,13 @@ class Desk:
         if command.kind in ("accept", "reject"):
             return await self._close_item(command, who)
         if command.kind == "review":
-            review = cmd.Review(id=command.id, by=who.name, run=command.item, reason=command.reason)
+            review = cmd.Review(
+                id=command.id,
+                by=who.name,
+                run=command.item,
+                reason=command.reason,
+                verdict=command.verdict,
+            )
             return await self._decide(review, who, f"review {command.item}")
         if command.kind in OF_ALL and who.services:
             return _out_of_scope(command.id, who, "all of them")

@@ -65,6 +65,7 @@ class Line(msgspec.Struct, frozen=True):
     not_before: float = 0.0
     signed: str = ""
     signature: str = ""
+    verdict: str = ""
     commit: str = ""
     base: str = ""
     mode: Literal["act", "recommend"] = "recommend"
@@ -243,6 +244,7 @@ def _request(line: Line) -> Request | None:
                 not_before=line.not_before,
                 signed=line.signed,
                 signature=line.signature,
+                verdict=line.verdict,
             )
     return None
 

@@ -167,6 +167,7 @@ class Command(_Message, frozen=True, tag="command"):
     not_before: float = 0.0
     signed: str = ""
     signature: str = ""
+    verdict: str = ""  # of a `review`: the agent's last decision was right, wrong or harmful
 
 
 class Query(_Message, frozen=True, tag="query"):

@@ -89,7 +89,8 @@ def _words(event: ev.Event | ev.Unknown) -> tuple[str, Tone] | None:
         case ev.DrillRecorded():
             return _drill(event)
         case ev.RunReviewed():
-            return f"run {event.run} reviewed: {event.reason}", "plain"
+            verdict = f"the agent was {event.verdict.upper()}: " if event.verdict else ""
+            return f"run {event.run} reviewed: {verdict}{event.reason}", "plain"
         case ev.WireRefused():
             what = ", ".join(f"{count} {why}" for why, count in sorted(event.counts.items()))
             return f"turned away within {event.seconds:.0f} s: {what}", "warn"

@@ -41,7 +41,7 @@ def add(made: Report, record: Record, event: ev.Event) -> bool:
             why = f"{event.reason} ({'; '.join(event.left)})"
             _used(made, replace(at, by=event.by, what="what was left is accepted", why=why))
         case ev.RunReviewed():
-            made.reviews.append(replace(at, by=event.by, what="reviewed", why=event.reason))
+            made.reviews.append(replace(at, by=event.by, what=_reviewed(event), why=event.reason))
         case ev.ApprovalVoided():
             what = f"the yes to {event.item} is void"
             made.rules.append(replace(at, what=what, why=event.why))
@@ -54,6 +54,10 @@ def add(made: Report, record: Record, event: ev.Event) -> bool:
         case _:
             return _of_service(made, at, event)
     return True
+
+
+def _reviewed(event: ev.RunReviewed) -> str:
+    return f"reviewed, the agent was {event.verdict}" if event.verdict else "reviewed"
 
 
 def _of_service(made: Report, at: Line, event: ev.Event) -> bool:
