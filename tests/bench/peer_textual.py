@@ -27,6 +27,9 @@ class Hello(App[None]):
     def compose(self) -> ComposeResult:
         yield Static("HATCHWAY hello")
 
+    def on_key(self) -> None:
+        self.query_one(Static).update(f"HATCHWAY hello {time.monotonic_ns()}")
+
 
 class Peer(App[None]):
     """Same data, built-in widgets."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from hatchway_tui.player import Player
 
 FRAME, FRAME_AWAY = 0.25, 1.0
+CALM_AFTER = 180.0
+"""Seconds after a run's end from when on its ages are all in minutes."""
 STOP_ROWS = 4  # three of buttons, one of what was said
 MARK = "▌"  # at the left edge of what is in focus
 ASK_EVERY = 2.0
@@ -115,6 +118,8 @@ class Dashboard(App[int]):
                 self._driver.write("\x1b[?2004l")  # a paste is stray keys like any other
         self.run_worker(self.link.run(), name="link", exit_on_error=True)
         self.set_interval(1.0, self._second)
+        if not self.is_headless:
+            self.set_timer(1.5, _settled)
         self.draw()
 
     def _told_to_leave(self, number: int, loop: asyncio.AbstractEventLoop) -> None:
@@ -168,11 +173,12 @@ class Dashboard(App[int]):
             self.draw()
 
     def _calm(self) -> bool:
-        """Whether nothing on the screen has to do with time: nobody waits, nothing goes on."""
+        """Whether no seconds are on the screen: nobody waits, nothing goes on, nothing is young."""
         run = run_of(self.model, self.hands.service)
+        now = time.monotonic() + self.model.skew
         return (
             self.model.phase == "live"
-            and (run is None or run.status == "ended")
+            and (run is None or (run.status == "ended" and now - run.ended_at > CALM_AFTER))
             and not items(self.model)
             and self.hands.page == "first"
             and self.hands.notice is None
@@ -362,6 +368,16 @@ def first_rows(lines: tuple[Line, ...]) -> tuple[int, ...]:
     height = len(lines)
     marked = [y for y, line in enumerate(lines) if any(MARK in text for text, _ in line)]
     return (*range(max(height - STOP_ROWS, 0), height), 0, *marked[:1])
+
+
+def _settled() -> None:
+    """What there is now stays: it is not looked through for garbage again.
+
+    Otherwise a full look is so dear that Python puts it off, and what it would find piles up.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(700, 10, 3)
 
 
 def _exit_soon(code: int) -> None:

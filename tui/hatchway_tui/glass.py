@@ -13,7 +13,7 @@ from hatchway_tui.paint.canvas import Line
 from hatchway_tui.paint.ink import ASCII, style_of
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
 def _strip(line: Line, palette: str, ascii_only: bool) -> Strip:
     cells = 0
     segments = []
