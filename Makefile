@@ -98,7 +98,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
           --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 lock:
-	$(LOCK) pyproject.toml --extra demo --extra sign --group dev --group build -o requirements.txt
+	$(LOCK) pyproject.toml --extra demo --extra sign --extra serve --group dev --group build -o requirements.txt
 	$(LOCK) pyproject.toml -c requirements.txt -o requirements-run.txt
 	$(LOCK) --group science -c requirements.txt -o requirements-science.txt
 	$(LOCK) --group pyz --no-emit-package pip --no-emit-package setuptools -o requirements-pyz.txt

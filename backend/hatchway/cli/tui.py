@@ -33,6 +33,12 @@ def main(argv: list[str]) -> int:
         "--theme", choices=("auto", "dark", "light", "blind", "blind-light", "ansi", "mono")
     )
     parser.add_argument(
+        "--serve", nargs="?", const="", metavar="HOST:PORT", help="in a browser, on loopback"
+    )
+    parser.add_argument(
+        "--allow-acting", action="store_true", help="with --serve: keys act, as this account"
+    )
+    parser.add_argument(
         "--check-keys", action="store_true", help="is keys.yaml good? says what not, and exits 2"
     )
     asked = parser.parse_args(argv)
@@ -47,14 +53,19 @@ def main(argv: list[str]) -> int:
             file=sys.stderr,
         )
         return 2
-    if not asked.plain and not (sys.stdin.isatty() and sys.stdout.isatty()):
+    serves = asked.serve is not None
+    if asked.allow_acting and not serves:
+        parser.error("--allow-acting belongs to --serve: in a terminal the keys act already")
+    if serves and asked.plain:
+        parser.error("--serve and --plain are two ways: choose one")
+    if not serves and not asked.plain and not (sys.stdin.isatty() and sys.stdout.isatty()):
         print(
             "hatchway tui: this is not a terminal. Sentences and typed words instead of a screen: "
             "hatchway tui --plain. For scripts: hatchway status --json, hatchway watch --plain.",
             file=sys.stderr,
         )
         return 2
-    if not asked.plain and os.environ.get("TERM", "") in ("", "dumb"):
+    if not serves and not asked.plain and os.environ.get("TERM", "") in ("", "dumb"):
         print("This terminal can place no cursor (TERM): the plain mode.", file=sys.stderr)
         asked.plain = True
     command = ["--backend", asked.backend or os.path.join(directory, "backend.sock")]
@@ -78,6 +89,13 @@ def main(argv: list[str]) -> int:
     command += [
         f"--{name.replace('_', '-')}" for name in ("read_only", "plain") if getattr(asked, name)
     ]
+    if serves:
+        from importlib import import_module  # noqa: PLC0415
+
+        status: int = import_module("hatchway_tui.serve").main(
+            asked.serve, command, asked.allow_acting
+        )
+        return status
     return _show(command)
 
 
