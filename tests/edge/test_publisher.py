@@ -179,3 +179,45 @@ async def test_health_says_what_is_wrong_with_the_journal_and_the_governor(shown
     assert words == "journal: disk full\ngovernor: it is away\nbrain: rules-1: no answer\n"
     assert shown.docs()["system"]["journal_trouble"] == "disk full"
     assert shown.docs()["system"]["governor_trouble"] == "it is away"
+
+
+async def test_an_event_about_one_service_has_only_its_documents_made_again() -> None:
+    shown = Shown(*(f"s{index}" for index in range(20)))
+    for index in range(20):
+        await shown.run(str(index), f"s{index}")
+        await shown.tell(ev.RunEnded(run=str(index), outcome="failed", why="x"))
+    publisher = shown.publisher
+    before = documents.sources(publisher._moment())
+    assert documents.moved(before, documents.sources(publisher._moment())) == frozenset()
+    await shown.run("new", "s7")
+    moment = publisher._moment()
+    only = documents.moved(before, documents.sources(moment))
+    assert only == {"s7"}
+    keys = [key for key, _ in documents.documents(moment, only)]
+    assert [key for key in keys if "/s" in key] == ["authority/s7", "standing/s7"]
+    assert [key for key in keys if key.startswith("run/")] == ["run/new"]
+
+
+async def test_a_stop_of_every_service_is_shown_of_each_without_waiting_for_the_tick() -> None:
+    names = [f"s{index}" for index in range(50)]
+    shown = Shown(*names)
+    shown.publisher.refresh()
+    for name in names:
+        standing = Standing(name, 3, "paused", "ana", 1, 0, None, "", "", 0, 0)
+        shown.live.standing[name] = (standing, 5.0)
+        shown.live.changed()
+    await asyncio.sleep(0.1)  # the moment in which changes are put together is 20 ms
+    docs = shown.docs()
+    assert {docs[f"authority/{name}"]["mode"] for name in names} == {"paused"}
+
+
+async def test_what_a_run_is_said_to_be_is_the_same_made_at_once_or_at_the_tick(
+    shown: Shown,
+) -> None:
+    await shown.run()
+    shown.publisher._refresh_moved()
+    at_once = shown.docs()
+    shown.publisher.refresh()
+    assert {key: doc for key, doc in shown.docs().items() if key != "system"} == {
+        key: doc for key, doc in at_once.items() if key != "system"
+    }

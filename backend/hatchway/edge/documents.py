@@ -49,18 +49,52 @@ class Moment(Struct, frozen=True):
         return tuple({run.service: run for run in self.state.runs.values()}.values())
 
 
-def documents(moment: Moment) -> Iterator[tuple[str, Make]]:
-    """Every document but `system`, by its key. Control first: a person must never see it late."""
+Sources = dict[str, tuple[object, ...]]
+"""By service: what its documents are made from."""
+
+
+def sources(moment: Moment) -> Sources:
+    """What the documents of each service are made from, but the time and what is measured."""
+    state, live = moment.state, moment.live
+    return {
+        service.name: (
+            state.authority.get(service.name), live.standing.get(service.name),
+            state.breakers.get(service.name), state.quarantine.get(service.name),
+            state.expectations.get(service.name), state.drift.get(service.name),
+            *state.runs_of(service.name),
+        )
+        for service in moment.installation.services
+    }  # fmt: skip
+
+
+def moved(before: Sources, now: Sources) -> frozenset[str]:
+    """The services of which something may look different: a source is not the same object."""
+    return frozenset(
+        name
+        for name, of in now.items()
+        if len(known := before.get(name, ())) != len(of)
+        or any(a is not b for a, b in zip(known, of, strict=True))
+    )
+
+
+def documents(moment: Moment, only: frozenset[str] | None = None) -> Iterator[tuple[str, Make]]:
+    """Every document but `system`, by its key. Control first: a person must never see it late.
+
+    `only`: of these services, and of runs that are going on.
+    """
     state, live, now, drill = moment.state, moment.live, moment.now, moment.drill
     for service in moment.installation.services:
         name = service.name
+        if only is not None and name not in only:
+            continue
         yield f"authority/{name}", partial(views.authority_doc, state, live, name, drill)
         yield f"standing/{name}", partial(standing_doc, state, name, now)
     yield "needs-you", partial(needs_now, state, now, moment.installation.people)
     if state.asks:
         yield "asks", partial(asks_doc, state, now)
     for run in moment.runs:
-        yield from _of_run(moment, run)
+        if only is None or run.active or run.service in only:
+            yield from _of_run(moment, run)
     yield "audit/tail", lambda: p.AuditDoc(moment.audit, moment.verified_to)
     if state.drills or drill:
         yield "drills", partial(drills_doc, state, moment.installation.drill_every_s, now)

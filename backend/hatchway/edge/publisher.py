@@ -15,7 +15,7 @@ from hatchway.core.plan import Installation
 from hatchway.core.state import State
 from hatchway.edge import protocol as p
 from hatchway.edge import views
-from hatchway.edge.documents import OF_A_RUN, Moment, documents
+from hatchway.edge.documents import OF_A_RUN, Moment, Sources, documents, moved, sources
 from hatchway.edge.health import Health
 from hatchway.edge.hub import Hub
 from hatchway.edge.on_duty import freeze_words
@@ -61,6 +61,7 @@ class Publisher:
         self._soon: asyncio.TimerHandle | None = None
         self._shown: set[str] = set()
         self._next: dict[str, float] = {}
+        self._from: Sources = {}
         ledger.listen(self._happened)
         live.changed = self.changed
 
@@ -82,7 +83,7 @@ class Publisher:
             self._soon = None
         if self._soon is None:
             soon = 0.0 if at_once else SOON_S
-            self._soon = asyncio.get_running_loop().call_later(soon, self.refresh)
+            self._soon = asyncio.get_running_loop().call_later(soon, self._refresh_moved)
 
     async def tick(self) -> None:
         """Refresh once a second, for what changes by itself. For ever."""
@@ -92,11 +93,22 @@ class Publisher:
 
     def refresh(self) -> None:
         """Publish every document whose text changed."""
+        self._from = {}
+        self._refresh_moved()
+
+    def _refresh_moved(self) -> None:
+        """The same, without looking at services at rest of which nothing is new.
+
+        With 200 services a look at all takes tens of milliseconds, and it is asked for at every
+        event: a stop of all of them would come late. What only time changes waits for the tick.
+        """
         if self._soon is not None:
             self._soon.cancel()
             self._soon = None
         moment = self._moment()
-        for key, make in documents(moment):
+        before, self._from = self._from, sources(moment)
+        only = moved(before, self._from) if before else None
+        for key, make in documents(moment, only):
             every = EVERY_S.get(key.partition("/")[0])
             if every is None or self._due(key, every):
                 self._show(key, make)

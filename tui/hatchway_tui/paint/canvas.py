@@ -30,6 +30,34 @@ class Piece(NamedTuple):
     bg: str = ""
 
 
+def _looks(before: list[Look], fg: str, bold: bool, bg: str) -> list[Look]:
+    """The looks of cells that are drawn over; without a `bg` of its own each keeps its ground."""
+    if bg or all(each.bg == before[0].bg for each in before):
+        ground = bg or (before[0].bg if before else "bg")
+        return [Look(fg, ground, bold)] * len(before)
+    return [Look(fg, each.bg, bold) for each in before]
+
+
+def _put(
+    chars: list[str], looks: list[Look], x: int, text: str, fg: str, bold: bool, bg: str
+) -> int:
+    """Any safe text, cell by cell, from `x`; returns the cell after it."""
+    made: dict[str, Look] = {}
+    limit = len(chars)
+    for char in text:
+        wide = safe_text.char_width(char)
+        if x >= 0 and x + wide <= limit:
+            ground = bg or looks[x].bg
+            look = made.get(ground)
+            if look is None:
+                look = made[ground] = Look(fg, ground, bold)
+            chars[x], looks[x] = char, look
+            if wide == 2:
+                chars[x + 1], looks[x + 1] = "", look
+        x += wide
+    return x
+
+
 class Canvas:
     """`width` x `height` cells. All drawing clips; wide characters never hang over the edge."""
 
@@ -46,20 +74,16 @@ class Canvas:
         if not 0 <= y < self.height:
             return x + safe_text.width(text)
         chars, looks, limit = self._chars[y], self._looks[y], self.width
-        made: dict[str, Look] = {}
         if 0 < x < limit and chars[x] == "":  # the half of a wide character that is drawn over
             chars[x - 1] = " "
-        for char in safe_text.safe(text):
-            wide = safe_text.char_width(char)
-            if x >= 0 and x + wide <= limit:
-                ground = bg or looks[x].bg
-                look = made.get(ground)
-                if look is None:
-                    look = made[ground] = Look(fg, ground, bold)
-                chars[x], looks[x] = char, look
-                if wide == 2:
-                    chars[x + 1], looks[x + 1] = "", look
-            x += wide
+        shown = safe_text.safe(text)
+        if 0 <= x < limit and shown.isascii():  # nearly all there is: a cell a character
+            end = min(x + len(shown), limit)
+            chars[x:end] = shown[: end - x]
+            looks[x:end] = _looks(looks[x:end], fg, bold, bg)
+            x += len(shown)
+        else:
+            x = _put(chars, looks, x, shown, fg, bold, bg)
         if 0 <= x < limit and chars[x] == "":
             chars[x] = " "
         return x
