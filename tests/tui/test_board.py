@@ -335,3 +335,20 @@ def test_the_board_of_200_services_is_painted_in_time(
     best = min(spent) * 1000
     bar("board of 200 services at 80x24, CPU of a frame", f"{best:.1f} ms", "5 ms")
     assert best < 15  # the bar is for a machine with nothing else to do
+
+
+def test_a_wide_first_screen_has_a_panel_of_all_pipelines_when_there_are_several(
+    many: Model,
+) -> None:
+    person = Person(many, "mail-001")
+    text = person.text(130, 44)
+    assert "PIPELINES" in text
+    assert "200: 8 need you, 32 busy" in text
+    assert "b shows them all" in text
+    assert "needs you" in next(line for line in text.splitlines() if "auth-175" in line)
+    assert "PIPELINES" not in person.text(80, 24)
+    alone = {key: doc for key, doc in fleet(1).items() if not key.startswith("needs")}
+    one = Person(model_of(alone))
+    assert "PIPELINES" not in one.text(130, 44)
+    assert "b board" not in one.text(130, 44)
+    assert "b board" in person.text(160, 44)

@@ -14,6 +14,7 @@ from hatchway_tui.paint import words
 from hatchway_tui.paint.canvas import Canvas, Piece
 from hatchway_tui.paint.needs import RISK
 from hatchway_tui.paint.story import reasons
+from hatchway_tui.pipelines import names
 from hatchway_tui.view import View
 
 NO_ANSWER = "no answer"
@@ -328,6 +329,8 @@ def _worth_hinting(view: View) -> list[tuple[str, str]]:
             continue
         if action.id == "release" and view.control.stop_all:
             out.append((view.keys.of("release"), "let agents in"))
+            continue
+        if action.id == "board" and (view.hands.page == "board" or len(names(view.model)) < 2):
             continue
         if action.id in {"accept", "reject"} and view.hands.page == "handover":
             continue

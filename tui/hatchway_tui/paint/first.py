@@ -16,6 +16,7 @@ from hatchway_tui.pages import page as pages
 from hatchway_tui.pages.registry import PAGES
 from hatchway_tui.paint import bottom, middle, needs, top
 from hatchway_tui.paint.canvas import Canvas, Line
+from hatchway_tui.paint.others import others, others_height
 from hatchway_tui.paint.plan import plan, plan_height
 from hatchway_tui.reading import Extent
 from hatchway_tui.view import View
@@ -179,6 +180,10 @@ def _columns(view: View, width: int, rows: int) -> Canvas:
         over.rule(0, "STAGES", x=1)
         over.blit(1, 1, middle.stages(view, run, left - 1, upper - 1))
     canvas.blit(0, 0, over)
+    many = others_height(view, rows - upper)
+    if many:
+        canvas.blit(0, upper, others(view, left, many))
+        upper += many + (rows > upper + many + 4)
     canvas.blit(0, upper, bottom.last(view, left, rows - upper))
     cards = needs.whole_height(view, right)
     split = max(min(max(cards, 3), rows - 4), 2)
