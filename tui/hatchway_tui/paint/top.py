@@ -79,13 +79,13 @@ def data_words(view: View) -> tuple[str, str, str]:
         return "AS OF", "warn", f"{words.clock(view.now)}Z"
     match model.phase:
         case "live":
+            if silent > STALE_AFTER - 0.5:
+                return "BACKEND SILENT,", "warn", f"data {words.age(silent)} old"
             metrics = view.metrics
             old = view.now - metrics.at if metrics is not None and metrics.at else 0.0
             run = view.run
             if run is not None and run.step is not None and run.status != "ended" and old > 10:
                 return "METRICS OLD", "warn", words.age(old)
-            if silent > STALE_AFTER - 0.5:
-                return "BACKEND SILENT,", "warn", f"data {words.age(silent)} old"
             return "LIVE", "hi", words.age(max(silent, 1.0))
         case "connecting" if not model.heard_at and not model.why:
             return "CONNECTING", "dim", ""
