@@ -27,6 +27,7 @@ from hatchway.edge.protocol import Beat, Command, Hello
 from hatchway_tui import hands as rules
 from hatchway_tui import keyboard
 from hatchway_tui.alert import Alert, Wanted
+from hatchway_tui.asking import Asking
 from hatchway_tui.control import STALE_AFTER, Rights
 from hatchway_tui.glass import Glass
 from hatchway_tui.hands import Hands, Leave, Order, Redraw, Send
@@ -35,7 +36,6 @@ from hatchway_tui.keys import SHIPPED, Keymap
 from hatchway_tui.link import Address, Link
 from hatchway_tui.mirror import Event, Heard, Model, RoundTrip, fold, items, run_of, services
 from hatchway_tui.outcome import doing_words, outcome
-from hatchway_tui.pages.page import Ask
 from hatchway_tui.pages.registry import PAGES
 from hatchway_tui.paint.bottom import button_at
 from hatchway_tui.paint.canvas import Line
@@ -53,7 +53,6 @@ CALM_AFTER = 180.0
 """Seconds after a run's end from when on its ages are all in minutes."""
 STOP_ROWS = 4  # three of buttons, one of what was said
 MARK = "▌"  # at the left edge of what is in focus
-ASK_EVERY = 2.0
 
 
 class Bare(Screen[None]):
@@ -100,7 +99,7 @@ class Dashboard(App[int]):
         self._frame: asyncio.TimerHandle | None = None
         self._painted_at = 0.0
         self._away = False
-        self._asked: tuple[Ask | None, float] = None, 0.0
+        self._asking = Asking()
         self._terminal = sys.__stdin__ is not None and sys.__stdin__.isatty()
 
     def get_default_screen(self) -> Screen[None]:
@@ -319,10 +318,8 @@ class Dashboard(App[int]):
         asks = page.asks(view) if page is not None else None
         if view.hands.armed is not None:
             asks = "plan", view.hands.armed.service
-        asked, at = self._asked
-        if asks is None or not self.link.live or (asks == asked and view.at - at < ASK_EVERY):
+        if asks is None or not self.link.live or not self._asking.due(asks, self.model, view.at):
             return
-        self._asked = asks, view.at
         self.run_worker(self.link.ask(*asks), name=asks[0], exit_on_error=True)
 
     def on_resize(self, event: events.Resize) -> None:
