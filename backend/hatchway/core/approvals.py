@@ -315,10 +315,10 @@ def refusal(state: State, run: Run, item: Item, who: Who) -> Refused | None:
     plan = release_stage(run)
     if plan is None:
         return None
-    return _not_theirs(run, plan, who) or _not_proven(plan, who)
+    return not_theirs(run, plan, who) or _not_proven(plan, who)
 
 
-def _not_theirs(run: Run, plan: ReleaseStage, who: Who) -> Refused | None:
+def not_theirs(run: Run, plan: ReleaseStage, who: Who) -> Refused | None:
     """Separation of duties: own work, own request, own rules, own second yes."""
     other = "Somebody who had no part in it has to approve."
     authors = run.authors or tuple(c.author for c in run.changes)

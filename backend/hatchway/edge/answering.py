@@ -6,15 +6,15 @@ from collections.abc import Iterable, Sequence
 
 from hatchway.core import approvals, several
 from hatchway.core.people import Who, fold, parts
-from hatchway.core.plan import Person
+from hatchway.core.plan import Person, ReleaseStage
 from hatchway.core.record import Score, label
 from hatchway.core.roles import RIGHTS, listed
 from hatchway.core.state import Item, Run, State
 
-OF_THE_PERSON = frozenset({"own_work", "own_request", "own_rules", "second_person"})
-"""Refusals that are about who somebody is, and no matter of how they come."""
-
 MOST_NAMES = 60
+KEPT = 500
+_barred: dict[str, tuple[Run, Sequence[Person], dict[str, str]]] = {}
+"""By item: what it was made of, and what it came to. It is asked many times a second."""
 
 
 def terms(state: State, run: Run, item: Item) -> tuple[str, tuple[str, ...]]:
@@ -93,10 +93,20 @@ def _apart(run: Run, words: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(name.partition(" <")[0] or name for name in names))[:6]
 
 
-def barred(state: State, run: Run, item: Item, people: Sequence[Person]) -> dict[str, str]:
+def barred(run: Run, item: Item, people: Sequence[Person]) -> dict[str, str]:
     """By each name that is known, folded: why this person may not say yes to a release."""
-    if item.type != "approval":
+    plan = approvals.release_stage(run)
+    if item.type != "approval" or plan is None:
         return {}
+    made = _barred.get(item.id)
+    if made is None or made[0] is not run or made[1] is not people:
+        if len(_barred) >= KEPT:
+            _barred.clear()
+        made = _barred[item.id] = run, people, _all_barred(run, plan, people)
+    return made[2]
+
+
+def _all_barred(run: Run, plan: ReleaseStage, people: Sequence[Person]) -> dict[str, str]:
     known = {
         Who(p.name, p.name, tuple(filter(None, (p.login, *p.aliases))), p.roles) for p in people
     }
@@ -107,8 +117,8 @@ def barred(state: State, run: Run, item: Item, people: Sequence[Person]) -> dict
     known |= {Who(name, roles=("approver",)) for name in others}
     found: dict[str, str] = {}
     for each in sorted(known, key=lambda each: each.name):
-        refused = approvals.refusal(state, run, item, each)
-        if refused is not None and refused.code in OF_THE_PERSON:
+        refused = approvals.not_theirs(run, plan, each)
+        if refused is not None:
             words = f"{refused.why} {refused.todo}".strip()
             found |= {fold(name): words for name in (each.name, *each.names)}
     return dict(list(found.items())[:MOST_NAMES])

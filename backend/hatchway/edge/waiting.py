@@ -74,7 +74,7 @@ def _item(state: State, run: Run, item: Item, people: Sequence[Person]) -> p.Ite
         terms=terms,
         changed=changed,
         who=answering.who(state, run, item),
-        barred=answering.barred(state, run, item, people),
+        barred=answering.barred(run, item, people),
     )
 
 
