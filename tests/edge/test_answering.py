@@ -187,3 +187,13 @@ def test_why_it_only_recommends_is_named_however_it_came_about() -> None:
     assert level(given_back) == "recommends only: given back"
     broken = Journal().tell(ev.BreakerOpened(service="shop", run="1", why="it got worse"))
     assert level(broken) == "recommends only: breaker open"
+
+
+def test_who_is_kept_apart_follows_each_yes(journal: Journal) -> None:
+    journal.approval().approval(2)
+    assert "luis" not in journal.item().barred
+    yes = ev.ItemClosed(run="1", item="run-1.approval.1", status="accepted", by="luis")
+    (left,) = needs_doc(journal.tell(yes).state).items
+    assert left.id == "run-1.approval.2"
+    before = needs_doc(Journal().approval().approval(2).state).items[1].barred
+    assert set(left.barred) - set(before) == {"luis"}

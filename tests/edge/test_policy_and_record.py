@@ -123,6 +123,13 @@ def test_the_way_back_is_asked_about_where_it_is_not_known_to_be_safe() -> None:
     )
 
 
+def test_the_agents_own_guard_stands_where_the_policy_asks_for_nothing() -> None:
+    lax = Policy(1, {"prod": EnvironmentPolicy("act", {"rollback": Rule("auto")})})
+    rollback = House(lax).at_canary().rule("rollback")
+    assert rollback.answer == "ask"
+    assert rollback.why.startswith("held instead of rolled back: going back is")
+
+
 def test_what_the_policy_does_not_name_is_denied_and_said_to_be() -> None:
     bare = Policy(1, {"prod": EnvironmentPolicy("act", {"hold": Rule("auto")})}, lines={"prod": 3})
     house = House(bare)
