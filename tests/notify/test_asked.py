@@ -35,11 +35,12 @@ class World:
     def ask(self, by: str = "luis", reason: str = "it burns") -> list[Told]:
         return self.do(cmd.AskOncall(id="i", by=by, service="shop", op="pause", reason=reason))
 
-    def pause(self) -> list[Told]:
+    def stop(self, op: str, epoch: int) -> list[Told]:
+        mode: Any = "person" if op == "takeover" else "paused"
         return self.record(
             ev.AuthorityChanged(
-                service="shop", spool=1, op="pause", command="c", by="ana", reason="", epoch=2,
-                mode="paused", holder="ana", desired=5, direct=False, at=self.now,
+                service="shop", spool=epoch, op=op, command="c", by="ana", reason="", epoch=epoch,
+                mode=mode, holder="ana", desired=5, direct=False, at=self.now,
             )
         )  # fmt: skip
 
@@ -51,10 +52,11 @@ def test_an_ask_pages_once_however_many_ask_and_its_end_has_the_same_key() -> No
     assert first.title == "luis asks you to PAUSE shop: it burns"
     assert "hatchway accept pause.ask-1" in first.text
     assert [world.ask(by=f"p{n}") for n in range(5)] == [[]] * 5
-    changed, over = world.pause()
+    changed, over = world.stop("pause", 2)
     assert changed.kind == "authority"
     assert (over.key, over.state) == (first.key, "resolved")
     assert over.title.startswith("shop: ana paused ")
+    assert [each.kind for each in world.stop("takeover", 3)] == ["authority"]
 
 
 def test_who_asks_again_after_a_minute_pages_again_though_the_condition_is_known() -> None:
