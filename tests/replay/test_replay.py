@@ -188,7 +188,7 @@ def test_states_are_kept_so_that_no_step_folds_the_whole_run() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Fold, "take", counted)
-        state = recording.state(recording.last)
+        state = recording.fold(recording.last).whole()
     assert state.runs["9"].verdict is not None
     assert state.runs["9"].verdict.headline == f"look {3 * EVERY - 1}"
     assert 0 < folded < EVERY

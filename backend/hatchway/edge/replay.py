@@ -20,7 +20,7 @@ import msgspec
 from hatchway.conductor.live import Live
 from hatchway.core import events as ev
 from hatchway.core.plan import Installation, MetricSpec, ServiceSpec, TargetSpec
-from hatchway.core.state import Authority, Run, State
+from hatchway.core.state import Authority, Run
 from hatchway.edge import protocol as p
 from hatchway.edge import views
 from hatchway.edge.chronicle import Chronicle
@@ -83,18 +83,18 @@ class Recording:
         """When the run's first record was written."""
         return self._rows[0][6]
 
-    def state(self, seq: int) -> State:
+    def fold(self, seq: int) -> Fold:
         """Everything as it was right after record `seq`."""
         seq = min(max(seq, self.first), self.last)
         start = self._kept_at[bisect_right(self._kept_at, seq) - 1]
         fold = self._kept[start].copy()
         for row in self._rows[start + 1 - self.first : seq + 1 - self.first]:
             fold.take(tell(row).event, row[0], row[6])
-        return fold.whole()
+        return fold
 
     def moment(self, seq: int) -> Moment:
         """What the publisher would have made its documents of, as far as it was journaled."""
-        state, now = self.state(seq), self._rows[seq - self.first][6]
+        state, now = self.fold(seq).lately(), self._rows[seq - self.first][6]
         found, live = self._figures(seq), Live()
         names = {run.service for run in state.runs.values()} | state.authority.keys()
         for name in names:
@@ -157,7 +157,8 @@ class Recording:
     async def ask(self, seq: int, kind: str, about: str) -> p.Told | p.Refused:
         """The answer to a page's query, as far as the journal tells."""
         moment = self.moment(seq)
-        return await answered(moment.state, self._chronicle(seq), moment.live, kind, about)
+        state = self.fold(seq).whole()
+        return await answered(state, self._chronicle(seq), moment.live, kind, about)
 
     def _chronicle(self, seq: int) -> Chronicle:
         """What was told of this run up to `seq`: its own records, and those of its service."""
