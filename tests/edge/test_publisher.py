@@ -221,3 +221,21 @@ async def test_what_a_run_is_said_to_be_is_the_same_made_at_once_or_at_the_tick(
     assert {key: doc for key, doc in shown.docs().items() if key != "system"} == {
         key: doc for key, doc in at_once.items() if key != "system"
     }
+
+
+async def test_row_two_has_who_is_on_call_the_freeze_and_an_open_hand_over(shown: Shown) -> None:
+    await shown.tell()
+    system = shown.docs()["system"]
+    assert (system["duty"], system["freeze"], system["handover"]) == ("", "", "")
+    shown.publisher.on_duty = lambda: "ana till 06:00Z"
+    await shown.tell(
+        ev.FreezeChanged(environment="prod", stands="closed", freeze="weekend", why="w"),
+        ev.HandedOver(handover="handover-2", by="ana", fields=(), digest="d", to=("luis",)),
+        ev.OncallAsked(ask="ask-3", op="pause", service="shop", by="mia", reason="it burns"),
+    )
+    docs = shown.docs()
+    assert docs["system"]["duty"] == "ana till 06:00Z"
+    assert docs["system"]["freeze"] == "IN FORCE: weekend"
+    assert docs["system"]["handover"] == "hand-over to luis not acknowledged: still ana's duty"
+    assert [item["kind"] for item in docs["needs-you"]["items"]] == ["ask", "handover"]
+    assert docs["asks"]["asks"][0]["became"] == "waits for an answer"

@@ -82,6 +82,22 @@ def test_without_an_answer_the_page_says_that_it_asks(scenes: Any) -> None:
     assert "asking the backend" in text
 
 
+@pytest.mark.parametrize(("size", "says"), [
+    ((80, 24), "hand-over not acknowledged"),
+    ((120, 40), "hand-over to luis not acknowledged: still ana's duty"),
+])  # fmt: skip
+def test_a_hand_over_that_nobody_acknowledged_is_on_row_two_of_everybody(
+    scenes: Any, size: tuple[int, int], says: str
+) -> None:
+    words = "hand-over to luis not acknowledged: still ana's duty"
+    for name in ("ana", "luis", "mia"):
+        its = model(scenes, name)
+        assert its.system is not None
+        its = replace(its, system=replace(its.system, handover=words))
+        rows = screen(scenes, its, name, Hands(service="shop"), size).splitlines()
+        assert says in rows[1]
+
+
 @pytest.mark.parametrize(
     ("ask", "says"),
     [

@@ -211,7 +211,9 @@ def _me(view: View, width: int) -> tuple[list[Group], list[Group]]:
         cut = Piece(safe_text.fit(trouble, room), "warn", True)
         return [left[0], stops], [*right, Group(95, (cut,))]
     if system.handover:
-        right.append(Group(72, (Piece(system.handover, "warn"),)))
+        short = width < 100  # the page behind its key has the rest
+        said = "hand-over not acknowledged" if short else system.handover
+        right.append(Group(74, (Piece(said, "warn"),)))
     if system.duty:
         right.append(Group(20, (Piece(f"on duty {system.duty}", "dim"),)))
     # Nothing is said of a freeze when no calendar was asked: that is not the same as none.
