@@ -239,3 +239,17 @@ async def test_row_two_has_who_is_on_call_the_freeze_and_an_open_hand_over(shown
     assert docs["system"]["handover"] == "hand-over to luis not acknowledged: still ana's duty"
     assert [item["kind"] for item in docs["needs-you"]["items"]] == ["ask", "handover"]
     assert docs["asks"]["asks"][0]["became"] == "waits for an answer"
+
+
+async def test_the_governors_word_read_again_is_no_new_document_each_second() -> None:
+    shown = Shown("shop")
+    sent = 0
+    for second in range(20):
+        standing = Standing("shop", 3, "agent", "", 1, 0, None, "", "", 0, 0)
+        shown.live.standing["shop"] = (standing, 1000.0 + second)
+        shown.publisher.refresh()
+        rev = shown.hub.rev
+        shown.publisher.refresh()
+        assert shown.hub.rev == rev
+        sent += int(shown.docs()["authority/shop"]["read_at"] == 1000.0 + second)
+    assert sent <= 4
