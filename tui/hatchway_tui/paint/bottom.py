@@ -292,14 +292,16 @@ def hints(view: View, width: int) -> Canvas:
         tone = "hi" if notice.tone == "plain" else notice.tone
         canvas.say(pad, 0, Piece(notice.text, tone, True), end=width - pad)
         return canvas
-    x = pad
-    for action in _worth_hinting(view):
-        word = "leave (changes nothing)" if action[1] == "leave" and width >= 110 else action[1]
-        cells = len(action[0]) + 1 + len(word)
-        if x + cells > width - pad:
-            break
-        x = canvas.say(x, 0, Piece(action[0], "txt", True), Piece(f" {word}", "dim"))
-        x += 3 if width >= 100 else 2
+    x, gap, hinted = pad, 3 if width >= 100 else 2, _worth_hinting(view)
+    # how to get out is always there; what does not fit before it is left out
+    last = [f"{key} {word}" for key, word in hinted if word == "leave"]
+    for key, word in hinted:
+        kept = sum(len(each) + gap for each in last) if word != "leave" else 0
+        if word == "leave" and x + len(key) + 24 <= width - pad:
+            word = "leave (changes nothing)"  # noqa: PLW2901 - the same in more words
+        if x + len(key) + 1 + len(word) + kept > width - pad:
+            continue
+        x = canvas.say(x, 0, Piece(key, "txt", True), Piece(f" {word}", "dim")) + gap
     return canvas
 
 
