@@ -129,6 +129,20 @@ async def keys_on_a_slow_line(presses: int, *more: str) -> list[tuple[float, flo
     return took
 
 
+async def keys_from_far(presses: int, delay: float) -> list[float]:
+    """Seconds beyond the round trip until a key's answer is shown, on a fast line far away."""
+    took = []
+    room = shown("unsure", 120, 40, delay=delay)
+    async with room as (tty, backend), during(_feed(backend, time.time())):
+        await asyncio.sleep(4)
+        for _ in range(presses):
+            await asyncio.sleep(0.61)
+            before, began = _marked(tty), time.monotonic()
+            tty.send("\t")
+            took.append(await _change(tty, lambda was=before: _marked(tty) != was) - began)
+    return took
+
+
 async def _change(tty: Line, true: Any, within: float = 70.0) -> float:
     """When that had become true. Looks only when something has come: looking costs, too."""
     end, seen = time.monotonic() + within, -1
@@ -213,6 +227,9 @@ def main() -> int:
     if asked.peer:
         peer_took = asyncio.run(keys_on_a_slow_line(2, "--wire", "plain"))
         print(f"    without the wire {max(peer_took)[0]:.1f} s")
+    for delay in (0.1, 0.3):
+        far = statistics.median(asyncio.run(keys_from_far(asked.keys, delay))) * 1000
+        good.append(bar(f"key -> screen p50 beyond a round trip of {delay * 1000:.0f} ms", far, 100, "ms"))  # fmt: skip
     reached, right = asyncio.run(stall(asked.stall))
     good.append(bar(f"terminal stopped for {asked.stall:g} s: `p` at the backend", reached * 1000, 500, "ms"))  # fmt: skip
     good.append(bar("  its screen right after it reads again", right * 1000, 2000, "ms"))

@@ -131,3 +131,29 @@ def test_in_a_long_stall_hardly_anything_is_sent() -> None:
     way.go(27, lambda allowance: allowance)
     assert len(way.sent) - before <= 8
     assert sum(size for _, size in way.sent[before + 2 :]) <= 6 * LEAST
+
+
+@pytest.mark.parametrize("rate", [8_000, 1e6])
+def test_far_away_a_key_waits_for_the_line_and_not_for_the_answer(rate: float) -> None:
+    """300 ms there and back: a frame is nearly always on its way, and a key's goes all the same."""
+    chance = random.Random(2)
+    way, waited = Way(rate, 0.3), []
+    for _ in range(40):
+        way.go(way.at + chance.uniform(0.6, 1.2), lambda allowance: min(allowance, 250))
+        pressed = way.at
+        while way.flow.next_at(hurry=True) > way.at:
+            way.go(way.at + 0.005, lambda allowance: min(allowance, 250))
+        waited.append(way.at - pressed)
+        way.say(200, True)
+    assert sorted(waited[5:])[-3] < 0.1
+
+
+def test_keys_without_an_answer_do_not_fill_the_line() -> None:
+    flow = Flow(0.0)
+    flow.answered(flow.sent(0.0, 0, True), 0.01)
+    flow.answered(flow.sent(0.1, 400, True), 0.15)
+    at, count = 1.0, 0
+    while flow.next_at(hurry=True) <= at < 1.9:
+        flow.sent(at, 300, True)
+        at, count = at + 0.06, count + 1
+    assert 1 < count <= 4

@@ -153,7 +153,7 @@ class Dashboard(App[int]):
             isinstance(event, Heard) and isinstance(event.message, Beat | Hello)
         )
         if urgent:
-            self.draw()
+            self.draw(answers=before.rev < 0)
         elif not beat:
             self.draw_soon()
 
@@ -268,7 +268,8 @@ class Dashboard(App[int]):
         self.hands = rules.settle(self.hands, self.model, at)
         past = self.model.replay
         now = past.at if past is not None else at + self.model.skew
-        return View(self.model, self.hands, self.rights, now, at, self.address.backend)
+        screen = self.wire.told if self.wire is not None else None
+        return View(self.model, self.hands, self.rights, now, at, self.address.backend, screen)
 
     def draw_soon(self) -> None:
         """Draw at the next tick of the frame clock."""
@@ -286,7 +287,7 @@ class Dashboard(App[int]):
         return min(max(FRAME, self.wire.trip or 0.0), FRAME_AWAY)
 
     def draw(self, answers: bool = False) -> None:
-        """Draw now. `answers`: what changes by it answers a key."""
+        """Draw now. `answers`: what changes by it answers a key, or is the first that is known."""
         if self._frame is not None:
             self._frame.cancel()
             self._frame = None

@@ -20,6 +20,7 @@ class View(Struct, frozen=True):
     now: float
     at: float
     address: str = ""
+    screen: float | None = None  # seconds from writing to the terminal's having shown it
 
     @property
     def keys(self) -> Keymap:

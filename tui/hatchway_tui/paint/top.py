@@ -182,11 +182,13 @@ def _clock(view: View) -> str:
 
 
 def _round_trip(view: View) -> tuple[Piece, ...]:
-    seconds = view.model.round_trip
-    if seconds is None or seconds < 0.02:
+    """The longer of two ways, where one is worth a word: to the backend, or to this terminal."""
+    ways = [("link", view.model.round_trip), ("screen", view.screen)]
+    name, seconds = max(((each, way or 0.0) for each, way in ways), key=lambda each: each[1])
+    if seconds < 0.02:
         return ()
     step = 5 if seconds < 0.1 else 50
-    return (Piece(f"link {max(round(seconds * 1000 / step) * step, step)}ms", "dim"),)
+    return (Piece(f"{name} {max(round(seconds * 1000 / step) * step, step)}ms", "dim"),)
 
 
 def _me(view: View, width: int) -> tuple[list[Group], list[Group]]:

@@ -30,6 +30,7 @@ FALLBACK = 8000.0
 
 ASK_MUTE_EVERY = 30.0
 MEASURE_EVERY = 10.0
+MOST_AHEAD = 4  # questions without an answer, when keys are pressed faster than they come
 _HARDLY = 150
 _MUTE_AFTER = 1  # frames that waited in vain, of a terminal that has never answered
 
@@ -51,6 +52,7 @@ class Flow:
         self._base_at = at
         self._column = COLUMNS[0]
         self._ever = False
+        self._known = False  # whether the budget was ever measured
         self._missed = 0  # questions that were not answered in time, since the last answer
         self._free_at = at  # of a terminal that does not answer: when the link should be free
         self._sent_at = self._ask_at = at
@@ -70,21 +72,22 @@ class Flow:
         """Whether an answer has been due for longer than is usual."""
         return bool(self._asked) and not self.mute and at - self._asked[0].at >= PATIENCE
 
-    def next_at(self) -> float:
-        """When the next frame may go, if no answer comes before. Not before now: at once."""
+    def next_at(self, hurry: bool = False) -> float:
+        """When the next frame may go, if no answer comes before. 0: at once.
+
+        `hurry`: it answers a key. On a line whose rate is known it need not wait for the answer to
+        the frame before, which may be far away: only until that frame's bytes are through.
+        """
         if self.mute:
             return self._free_at
         if not self._asked:
             return 0.0
-        if (
-            not self._ever
-            and self._missed == 0
-            and len(self._asked) == 1
-            and not self._asked[0].size
-        ):
-            return (
-                0.0  # only the first question is on its way: the first frame does not wait for it
-            )
+        first = not self._ever and self._missed == 0
+        if first and len(self._asked) == 1 and not self._asked[0].size:
+            return 0.0  # the first frame does not wait for the answer to the first question
+        newest = self._asked[-1]
+        if hurry and self._known and self._missed == 0 and len(self._asked) < MOST_AHEAD:
+            return newest.at + newest.size / self.budget * GOAL
         return self._sent_at + min(PATIENCE * (1, 2, 4, 8)[min(self._missed, 3)], MOST_PATIENCE)
 
     def allowance(self, at: float) -> int:
@@ -143,6 +146,7 @@ class Flow:
         if size <= _HARDLY:
             self._base.append(took)
             self._base_at = at
+        self._known = self._known or size >= 200
         beyond = took - min(self._base, default=0.0)
         if size >= 200 and beyond > GOAL / 3:
             fits = size / beyond * GOAL

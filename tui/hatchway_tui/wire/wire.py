@@ -41,6 +41,7 @@ class Wire:
         self._ear = ear
         self._always: tuple[int, ...] = ()
         self._hurry: list[int] = []
+        self._told: float | None = None
         self._system = ColorSystem.TRUECOLOR
         self._out: Out | None = None
         self._flow: Flow | None = None
@@ -118,6 +119,14 @@ class Wire:
         return self._flow.trip if self._flow is not None and not self._flow.mute else None
 
     @property
+    def told(self) -> float | None:
+        """The trip as it is shown: another one only when it is clearly another."""
+        trip, told = self.trip, self._told
+        if trip is None or told is None or abs(trip - told) > told * 0.4:
+            self._told = trip
+        return self._told
+
+    @property
     def slow(self) -> bool:
         """Whether it matters what goes out first."""
         return (self.trip or 0.0) > _SLOW_FROM
@@ -140,7 +149,7 @@ class Wire:
         if out is None or flow is None or out.pending or not self.cells.behind:
             return
         at = time.monotonic()
-        wait = flow.next_at() - at
+        wait = flow.next_at(hurry=bool(self._hurry)) - at
         if wait > 0:
             self._later(wait)
             return
@@ -158,7 +167,7 @@ class Wire:
         self._say(text, asks=can and flow.asks(at))
         self.frames += 1
         if self.cells.behind:
-            self._later(max(flow.next_at() - time.monotonic(), 0.0))
+            self._later(max(flow.next_at(bool(self._hurry)) - time.monotonic(), 0.0))
 
     def _say(self, text: str, asks: bool) -> None:
         out, flow = self._out, self._flow
