@@ -98,7 +98,7 @@ async def test_sizes_change_while_frames_are_on_their_way(
         for width, height in ((60, 20), (132, 43), (40, 12), (9, 2), (120, 40), (80, 24)):
             tty.resize(width, height)
             await asyncio.sleep(0.15)
-        await tty.until("NEEDS YOU 2", "q leave")
+        await tty.until("NEEDS YOU 2", "one key")
         await asyncio.sleep(1.5)
         assert still(tty.text) == still(await redrawn(tty))
 
@@ -107,7 +107,7 @@ async def test_a_terminal_that_never_answers_shows_everything_all_the_same(
     backend: Any, room: Any, scenes: Any
 ) -> None:
     async with line(Line(dashboard(room), 80, 24, answers=False)) as tty:
-        await tty.until("DATA LIVE", "NEEDS YOU 0", "q leave")
+        await tty.until("DATA LIVE", "NEEDS YOU 0", "one key")
         backend.docs = {}
         await backend.play(scenes.build("unsure"))
         began = time.monotonic()
@@ -171,7 +171,7 @@ async def test_stopped_and_continued_it_paints_everything_anew(
             tty.screen.reset()
             before = len(tty.bytes)
             os.kill(tty.pid, signal.SIGCONT)
-            await tty.until("NEEDS YOU 2", "CONTROL  AGENT", "q leave")
+            await tty.until("NEEDS YOU 2", "CONTROL  AGENT", "one key")
             assert b"\x1b[?1049h" in tty.bytes[before:]
         tty.send("p")
         await tty.until("PAUSED, #4471")
@@ -187,7 +187,7 @@ async def test_the_wire_can_be_switched_off(backend: Any, room: Any) -> None:
     for more, environ in ((["--wire", "plain"], {}), ([], {"HATCHWAY_WIRE": "plain"})):
         colours = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
         async with terminal(room, 80, 24, *more, **colours, **environ) as tty:
-            await tty.until("CONTROL  AGENT", "q leave")
+            await tty.until("CONTROL  AGENT", "one key")
             assert b"\x1b[6n" not in tty.bytes
             tty.send("q")
             assert await tty.ended() == 0
@@ -208,12 +208,12 @@ async def test_inside_tmux_detached_and_attached_with_another_size(
     try:
         async with opened(Terminal([*tmux, "new", "-x", "80", "-y", "25", command], 80, 25)) as tty:
             await tty.until("DATA LIVE", "NEEDS YOU 2")
-            assert "q leave" in pane()
+            assert "one key" in pane()
             subprocess.run([*tmux, "detach-client"], check=True)
             await tty.that(lambda: not tty.child.isalive())
         await backend.play(scenes.build("promoted"))
         async with opened(Terminal([*tmux, "attach"], 120, 41)) as tty:
-            await tty.until("PROMOTED", "q leave")
+            await tty.until("PROMOTED", "one key")
             await asyncio.sleep(0.5)
             shown = still(pane())
             tty.send("\x0c")
