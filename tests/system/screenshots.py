@@ -1,4 +1,4 @@
-"""`make screenshots`: pictures of the dashboard's main states, taken from real demos.
+"""`make screenshots`: pictures of the dashboard's states and pages, and a recording, of real demos.
 
 Two releases run side by side, one that is good and one with a bad canary. A wide and a narrow
 dashboard are attached to each; they press the keys, and every state is taken from both.
@@ -22,8 +22,12 @@ from hatchway_tui.__main__ import SETTINGS, login
 
 os.environ.update(SETTINGS)  # before textual is imported
 
+from film import Film
+
 from hatchway_tui.app import Dashboard
+from hatchway_tui.keys import SHIPPED, shown
 from hatchway_tui.link import Address
+from hatchway_tui.pages.registry import PAGES
 from hatchway_tui.paint.canvas import text_of
 from hatchway_tui.picture import offline, to_png
 
@@ -31,6 +35,7 @@ HATCHWAY = (sys.executable, "-m", "hatchway")
 SIZES = ((120, 40), (80, 24))
 PATIENCE = 300.0
 OUT = Path(__file__).parents[2] / "screenshots"
+RECORDING = "recording.svg"
 
 
 class Studio:
@@ -39,6 +44,24 @@ class Studio:
     def __init__(self, d: Path, screens: list[Dashboard], out: Path) -> None:
         self.d, self.screens, self.out = d, screens, out
         self.wide, self.narrow = screens
+        self._film: asyncio.Task[None] | None = None
+
+    def filmed(self) -> Film:
+        """A recording of the wide screen from now on."""
+        film = Film(self.wide)
+
+        async def roll() -> None:
+            while True:
+                film.look()
+                await asyncio.sleep(0.05)
+
+        self._film = asyncio.create_task(roll(), name="film")
+        return film
+
+    def cut(self) -> None:
+        """No more of it."""
+        if self._film is not None:
+            self._film.cancel()
 
     async def until(self, *words: str, on: Dashboard | None = None) -> None:
         """Until every screen (or only `on`) shows all the words. Raises `TimeoutError`."""
@@ -56,10 +79,27 @@ class Studio:
                 raise TimeoutError(f"never: {what}\n{text_of(self.wide.glass.lines)}")
             await asyncio.sleep(0.05)
 
-    async def press(self, screen: Dashboard, key: str) -> None:
+    async def press(self, screen: Dashboard, key: str, char: str | None = None) -> None:
         """A key, after the look at the screen that guarded keys insist on."""
         await asyncio.sleep(1.5)
-        screen.pressed(key, key, time.monotonic())
+        screen.pressed(key, key if char is None else char or None, time.monotonic())
+
+    async def pages(self, *names: str) -> None:
+        """A picture of each page, once the backend's answer to it is there."""
+        for name in names:
+            key = SHIPPED.keys[name][0]
+            for screen in self.screens:
+                await self.press(screen, key, shown(key))
+                await self.until(PAGES[name].title, on=screen)
+            await self.that(
+                lambda: all(
+                    "asking the backend" not in text_of(s.glass.lines) for s in self.screens
+                ),
+                f"the answer to the page {name}",
+            )
+            await self.take(f"page-{name}")
+            for screen in self.screens:
+                await self.press(screen, "escape", "")
 
     async def take(self, name: str, *screens: Dashboard) -> None:
         """Write NAME-120x40.svg and NAME-80x24.svg (or only those of `screens`)."""
@@ -92,7 +132,9 @@ async def demo(room: Path, out: Path, *options: str) -> AsyncIterator[Studio]:
                 screen = Dashboard(address, palette="dark")
                 await stack.enter_async_context(screen.run_test(size=size))
                 screens.append(screen)
-            yield Studio(d, screens, out)
+            studio = Studio(d, screens, out)
+            stack.callback(studio.cut)
+            yield studio
     finally:
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
@@ -126,6 +168,7 @@ async def good_release(room: Path, out: Path) -> None:
             if share == "5%":
                 await asyncio.sleep(1.0)
                 await studio.take("canary")
+                await studio.pages("run", "changes", "policy", "board")
             await studio.press(studio.wide, "a")
         await studio.until("PROMOTED")
         await asyncio.sleep(9.0)  # the notice of the key has gone
@@ -136,6 +179,7 @@ async def bad_release(room: Path, out: Path) -> None:
     """The agent asks to roll back; the backend dies and comes again; a person rolls back."""
     async with demo(room, out, "--mode", "recommend", "--fault", "errors") as studio:
         await studio.until("NEEDS YOU 1", "APPROVE")
+        film = studio.filmed()
         await studio.press(studio.wide, "a")
         await studio.until("REGRESS", "NEEDS YOU 1", "ROLL BACK shop")
         await asyncio.sleep(2.0)
@@ -159,7 +203,9 @@ async def bad_release(room: Path, out: Path) -> None:
             await studio.press(studio.wide, "f")
             await studio.until("ROLLED BACK")
             await asyncio.sleep(9.0)  # the notice of the key has gone
+            film.write(out / RECORDING)
             await studio.take("rolled-back")
+            await studio.pages("why", "log", "record", "handover", "keys")
         finally:
             with suppress(ProcessLookupError):
                 served.terminate()
@@ -197,7 +243,8 @@ def main(argv: list[str] | None = None) -> int:
     asked.out.mkdir(exist_ok=True)
     asyncio.run(make(asked.out, [asked.only] if asked.only else list(STORIES)))
     for svg in sorted(asked.out.glob("*.svg")):
-        to_png(svg, svg.with_suffix(".png"))
+        if svg.name != RECORDING and not svg.name.startswith("page-"):  # these are for browsers
+            to_png(svg, svg.with_suffix(".png"))
     return 0
 
 

@@ -112,6 +112,19 @@ def test_a_roll_back_is_fired_by_typing_the_name_and_by_nothing_else() -> None:
         assert sent(typed.typed(armed, view.model, view.rights, "shop", at)) == [], after
 
 
+def test_where_going_back_may_not_be_safe_the_name_is_enough_and_needed() -> None:
+    facts = states.Facts(mode="paused", holder="ana", undo="NO: schema 119 is not read by 1.4.0")
+    assert sent(heard(facts, "rollback", "shop")) == [("rollback", "", "")]
+    assert sent(heard(facts, "rollback", "why", "shop")) == []
+    assert heard(facts, "rollback", "why").page == "why", "a word is a word, not a part of the name"
+    assert sent(heard(facts, "rollback", "pause")) == [("pause", "", "")]
+
+
+def test_stop_all_takes_two_words() -> None:
+    assert sent(heard(states.Facts(), "stopall")) == []
+    assert sent(heard(states.Facts(), "stopall", "stopall")) == [("stop_all", "", "")]
+
+
 def test_a_plan_lapses_when_its_ground_moves() -> None:
     facts = states.Facts(mode="paused", holder="ana")
     armed = heard(facts, "rollback").typing

@@ -22,7 +22,7 @@ have the plan read out.
 
 SAME = {
     "resume": "release", "status": "", "quit": "leave", "exit": "leave", "help": "keys",
-    "take": "takeover", "stop": "pause",
+    "take": "takeover", "stop": "pause", "stopall": "stop_all",
 }  # fmt: skip
 NEED_WHY = {"release": "release WHY: the next person reads it"}
 SPOKEN = tuple(
@@ -45,6 +45,7 @@ class Typing(Struct, frozen=True):
     armed_at: float = 0.0
     numbers: dict[str, int] = {}
     read_at: dict[str, float] = {}
+    page: str = ""  # the last that was read out
 
 
 class Heard(Struct, frozen=True):
@@ -85,7 +86,10 @@ def typed(typing: Typing, model: Model, rights: Rights, line: str, at: float) ->
                 "Too soon after rollback, nothing was rolled back: hear the plan, type it again."
             )
             return Heard(typing, says=(early,))
-        return _pressed(typing, model, rights, "fire", typing.hands, at)
+        if not armed.hazard:
+            return _pressed(typing, model, rights, "fire", typing.hands, at)
+        named = replace(typing.hands, armed=replace(armed, typed=armed.service))
+        return _pressed(typing, model, rights, "enter", named, at)
     word = SAME.get(word.lower(), word.lower())
     if not word:
         return Heard(_disarmed(typing, at), page="status")
@@ -94,6 +98,10 @@ def typed(typing: Typing, model: Model, rights: Rights, line: str, at: float) ->
     if all(word != action.id for action in SPOKEN):
         says = (f"There is no word {line.strip()[:40]!r} here. Type help.",)
         return Heard(_disarmed(typing, at), says=says)
+    if word != "pause":
+        typing = _disarmed(typing, at)
+    if word == "write" and typing.page == "handover":  # it was read just now
+        typing = replace(typing, hands=replace(typing.hands, page="handover"))
     if word in NEED_WHY and not rest:
         return Heard(_disarmed(typing, at), says=(f"It needs a reason: {NEED_WHY[word]}.",))
     if word in {"accept", "reject"}:
@@ -125,7 +133,8 @@ def _pressed(
     hands = replace(hands, page="first", notice=None) if page else hands
     says = (hands.notice.text,) if hands.notice is not None and hands.notice is not before else ()
     at = at if hands.armed is not None else 0.0
-    return Heard(replace(typing, hands=hands, armed_at=at), tuple(intents), says, page)
+    typing = replace(typing, hands=hands, armed_at=at, page=page or typing.page)
+    return Heard(typing, tuple(intents), says, page)
 
 
 def _with_reason(heard: Heard, model: Model, rights: Rights, reason: str, at: float) -> Heard:
