@@ -210,7 +210,9 @@ def _with(record: TrackRecord, run: str, **changes: object) -> TrackRecord:
         return record
     new = replace(old, **changes)
     known, scores = len(old.decisions), dict(record.scores)
-    for decision in old.decisions:
+    over = old.outcome or old.verdict
+    # one more decision says nothing of those before it while the run goes on
+    for decision in old.decisions if "decisions" not in changes or over else ():
         if _words(old, decision) != _words(new, decision):
             _count(scores, old, decision, -1)
             _count(scores, new, decision, +1)
