@@ -231,7 +231,7 @@ def test_a_sealed_journal_keeps_the_record(events: list[ev.Event]) -> None:
     assert kept == state.record
 
 
-def test_folding_costs_less_than_the_state_does_without_it(
+def test_folding_takes_no_more_than_its_part_of_a_replay(
     bar: Callable[[str, str, str], None],
 ) -> None:
     """In the same run: the state with the record, and the record alone."""
@@ -254,5 +254,5 @@ def test_folding_costs_less_than_the_state_does_without_it(
             state = evolve(state, event, seq=seq, at=1.0, idem="")
 
     share = seconds(lambda: of_run(enumerate(events, 1))) / seconds(whole)
-    bar("the track record's share of a replay", f"{share:.0%}", "100 %")
-    assert share <= 1
+    bar("the track record's share of a replay", f"{share:.0%}", "80 %")
+    assert share <= 0.8
