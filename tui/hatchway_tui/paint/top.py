@@ -87,7 +87,7 @@ def data_words(view: View) -> tuple[str, str, str]:
             if run is not None and run.step is not None and run.status != "ended" and old > 10:
                 return "METRICS OLD", "warn", words.age(old)
             return "LIVE", "hi", words.age(max(silent, 1.0))
-        case "connecting" if not model.heard_at and not model.why:
+        case "connecting" if not model.why:
             return "CONNECTING", "dim", ""
         case "silent":
             return "BACKEND SILENT,", "warn", f"data {words.age(silent)} old"
