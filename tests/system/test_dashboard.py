@@ -186,7 +186,7 @@ def test_a_backend_that_hangs_is_said_in_words(waiting: Any, terminal: Open) -> 
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-def test_read_only_shows_the_same_screen_and_its_keys_do_nothing(
+def test_read_only_shows_the_same_screen_and_its_keys_ask_oncall_or_do_nothing(
     waiting: Any, terminal: Open, width: int, height: int
 ) -> None:
     before = control(waiting)
@@ -200,10 +200,16 @@ def test_read_only_shows_the_same_screen_and_its_keys_do_nothing(
     assert shared
     assert all(row[:40] in only.text for row in shared), only.text
     time.sleep(1.2)
-    for key in "porag":
+    for key, words in (("p", "pause"), ("o", "take over"), ("r", "roll back")):
         only.press(key)
-        only.until("not done: read-only: ask oncall") if key in "porg" else None
-        time.sleep(0.2)
+        only.until(f"ask oncall to {words} shop, why?")
+        only.press("\x03")
+        only.until("left without sending")
+        time.sleep(1.1)
+    for key in "ag":
+        only.press(key)
+        time.sleep(0.3)
+    only.until("not done: read-only: ask oncall")
     assert control(waiting) == before
     assert len(waiting.docs()["needs-you"]["items"]) == 1
     refused = waiting.ask(op="status")["docs"]["audit/tail"]["lines"]
