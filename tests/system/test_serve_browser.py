@@ -243,6 +243,10 @@ async def test_a_page_that_is_left_ends_its_own_dashboard_and_no_other(tmp_path:
                 with pytest.raises(ConnectionClosed):
                     await reads(second, "what never comes")
             await until(lambda: not alive(goes), "the page that was left", 8)
+            async with page(address) as third:
+                await reads(third, "CONTROL")
+                (closed,) = set(children_of(server.pid)) - {stays}
+            await until(lambda: not alive(closed), "the page that was closed", 8)
             for bad in (
                 "",
                 "[",
