@@ -1,6 +1,6 @@
 """What the dashboard costs and how quick it is, beside others on the same pty in the same run.
 
-    python tests/bench/bench_tui.py [--quick] [--runs 3] [--only bytes memory keys paint]
+    python tests/bench/bench_tui.py [--quick] [--runs 3] [--only bytes memory keys paint many]
 
 Peers: Textual's own widgets with the same data (peer_textual.py), a bare Textual hello, and htop and
 btop at about the same rate, where they are installed. All figures are medians of the runs; one line
@@ -274,7 +274,41 @@ async def paint(bench: Bench) -> None:
     bench.add("first true screen", statistics.median(true) * 1000, "ms")
 
 
-PARTS = {"bytes": bytes_and_cpu, "memory": memory, "keys": keys, "paint": paint}
+async def many(bench: Bench) -> None:
+    """200 services, each with a run, ten of which change every second."""
+    from msgspec.structs import replace
+
+    async with bench.backend("canary") as (backend, room):
+        scenes = bench.kit.Scenes()
+        for number in range(199):
+            name = f"service-{number:03}"
+            run = replace(scenes.canary(scenes.verdict()), id=name, service=name)
+            backend.docs[f"run/{name}"] = run
+            backend.docs[f"authority/{name}"] = replace(scenes.authority("agent"), service=name)
+        async with opened(Terminal(dashboard(room), 120, 40)) as tty:
+            await tty.until("LIVE")
+
+            async def feed(seconds: float) -> None:
+                end, number = time.monotonic() + seconds, 0
+                while time.monotonic() < end:
+                    key = f"run/service-{number % 199:03}"
+                    run = replace(backend.docs[key], version=number)
+                    await backend.set(**{key.replace("/", "__"): run})
+                    number += 1
+                    await asyncio.sleep(0.1)
+
+            cost = await over(tty, bench.seconds, feed)
+            rss, _ = memory_mib(tty.pid)
+    bench.add(
+        "200 services, 10 changes a second",
+        cost.bytes_s,
+        "B/s",
+        1600,
+        f"CPU {cost.cpu:.1f} %, {rss:.0f} MiB",
+    )
+
+
+PARTS = {"many": many, "bytes": bytes_and_cpu, "memory": memory, "keys": keys, "paint": paint}
 
 
 def main() -> int:
