@@ -18,6 +18,8 @@ from harness.tty import terminal
 from msgspec.structs import replace
 
 from hatchway.edge import protocol as wire
+from hatchway.edge.docs.asks import AsksDoc
+from hatchway.edge.docs.replay import ReplayDoc
 from hatchway_tui import hands as rules
 from hatchway_tui.asked import DOCS
 from hatchway_tui.control import Rights
@@ -34,8 +36,9 @@ SIZES = ((80, 24), (120, 40), (220, 70), (33, 9))
 MIRRORED: dict[str, type[msgspec.Struct]] = {
     "system": wire.SystemDoc, "authority/shop": wire.AuthorityDoc, "run/r1": wire.RunDoc,
     "metrics/r1": wire.MetricsDoc, "history/r1": wire.HistoryDoc, "needs-you": wire.NeedsDoc,
-    "audit/tail": wire.AuditDoc, "log/r1": wire.LogDoc,
+    "audit/tail": wire.AuditDoc, "log/r1": wire.LogDoc, "asks": AsksDoc,
 }  # fmt: skip
+REPLAYED = {"replay": ReplayDoc}  # every second time: it makes all the others past
 RAW = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ue000-\uf8ff]")
 SPARE: dict[str, object] = {"service": "shop", "run": "r1"}
 
@@ -43,7 +46,8 @@ SPARE: dict[str, object] = {"service": "shop", "run": "r1"}
 def poisoned(turn: int) -> tuple[Drug, dict[str, msgspec.Struct]]:
     """All mirrored documents, and who made them hostile. Every third is hostile in its names too."""
     drug = Drug(turn, {**SPARE, **({} if turn % 3 == 2 else {"id": "r1"})})
-    docs = {key: drug.make(kind) for key, kind in MIRRORED.items()}
+    kinds = {**MIRRORED, **(REPLAYED if turn % 2 else {})}
+    docs = {key: drug.make(kind) for key, kind in kinds.items()}
     run = docs["run/r1"]
     docs["run/r1"] = replace(run, service="shop", id="r1")
     return drug, docs
@@ -152,7 +156,7 @@ def test_every_document_of_the_mirror_is_in_here() -> None:
     from hatchway_tui import mirror
 
     kinds = set(re.findall(r'case "([a-z-]+)":', inspect.getsource(mirror._document)))
-    assert kinds == {key.partition("/")[0] for key in MIRRORED}
+    assert kinds == {key.partition("/")[0] for key in MIRRORED | REPLAYED}
 
 
 PLAIN_OUTPUT = re.compile(
