@@ -231,7 +231,8 @@ def _needs(doc: Doc, now: float) -> list[Sentence]:
         said.append(Sentence(f"item/{item.get('id')}", text, item.get("title")))
         why = [str(line).rstrip(".") for line in item.get("lines") or ()]
         if why:
-            said.append(Sentence(f"lines/{item.get('id')}", f"  {'. '.join(why)}.", len(why)))
+            text = f"About it: {'. '.join(why)}."
+            said.append(Sentence(f"lines/{item.get('id')}", text, len(why)))
     return said
 
 

@@ -58,7 +58,7 @@ def _source(view: View, width: int) -> list[Row]:
         ]
     if keys.source:
         return [(Piece(f"{len(keys.own)} own keys from {keys.source}", "dim"),)]
-    return [(Piece("As shipped. Your own go into keys.yaml, e.g.  takeover: [w, f5]", "dim"),)]
+    return [(Piece("As shipped. Your own go into keys.yaml, e.g.  takeover: [o, f6]", "dim"),)]
 
 
 PAGE = Page("KEYS", _keys)
