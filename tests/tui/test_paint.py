@@ -13,6 +13,7 @@ from hatchway.edge import protocol as wire
 from hatchway_tui import hands as rules
 from hatchway_tui.control import Rights
 from hatchway_tui.hands import Armed, Entry, Hands
+from hatchway_tui.held import Notice
 from hatchway_tui.mirror import GovernorSaid, GovernorStatus, Heard, Lost, Model, fold
 from hatchway_tui.paint.canvas import Look, text_of
 from hatchway_tui.paint.first import paint
@@ -304,3 +305,29 @@ def test_a_long_trouble_is_cut_and_ousts_neither_rights_nor_what_waits(scenes: A
     row = words(view_of(scenes, "unsure")).split("\n")[1]
     for part in ("may act: p pauses", "NEEDS YOU 2", "the journal cannot be written", "…"):
         assert part in row
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_while_a_text_is_typed_the_buttons_name_the_keys_that_work_then(
+    scenes: Any, size: tuple[int, int]
+) -> None:
+    view = view_of(scenes, "unsure")
+    typing = msgspec.structs.replace(
+        view, hands=msgspec.structs.replace(view.hands, entry=Entry("reject", "no"))
+    )
+    stops = words(typing, *size).splitlines()[-3]
+    assert "Ctrl+P" in stops
+    assert " p " not in stops
+    assert stops.count("after typing") == 2
+    assert "Ctrl+P pauses" in words(typing, *size).splitlines()[1]
+    assert "after typing" not in words(view, *size)
+
+
+def test_a_notice_leaves_room_for_what_is_typed(scenes: Any) -> None:
+    view = view_of(scenes, "unsure")
+    notice = Notice("n" * 200, "warn", 1e12)
+    hands = msgspec.structs.replace(
+        view.hands, entry=Entry("reject", "canary is bad"), notice=notice
+    )
+    last = words(msgspec.structs.replace(view, hands=hands)).splitlines()[-1]
+    assert "reject, why? canary is bad" in last

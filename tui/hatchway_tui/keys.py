@@ -119,6 +119,10 @@ class Keymap(Struct, frozen=True):
         """The key that takes a filter or a search away before it leaves the page; empty: none."""
         return next((shown(key) for key in self.keys["close"] if key not in GO_BACK), "")
 
+    def while_typing(self) -> str:
+        """The key that pauses where letters are text, as people write it."""
+        return next(shown(key) for key in self.keys["pause"] if len(key) > 1)
+
     def pauses_while_typing(self, key: str, char: str | None) -> bool:
         """Whether `key` pauses also where letters are text."""
         action = self.actions.get(key)

@@ -102,7 +102,14 @@ def buttons_of(view: View) -> tuple[Button, Button, Button]:
         names = (("pause", "PAUSE AGENT"), ("takeover", "TAKE OVER"), ("rollback", "ROLL BACK"))
         first, second, third = (Button(action, name, "REPLAY", "faint") for action, name in names)
         return first, second, third
-    return _pause_button(view), _take_button(view), _roll_button(view)
+    pause, take, roll = _pause_button(view), _take_button(view), _roll_button(view)
+    if view.hands.entry is None:
+        return pause, take, roll
+    # Their letters are text now: what they would do waits, and pause has its other key.
+    take = take._replace(tone="faint", sub="after typing")
+    if view.hands.armed is None:
+        roll = roll._replace(tone="faint", sub="after typing")
+    return pause, take, roll
 
 
 def _order(view: View, kind: str) -> Order | None:
@@ -227,7 +234,8 @@ def _button(canvas: Canvas, view: View, x: int, width: int, height: int, button:
         if about:
             canvas.put(x + 2, 2, safe_text.fit(f" of {about} ", width - 4), "hi", True)
     label = f"{button.label} {about}" if about and height < 3 else button.label
-    chip = f" {view.keys.of(button.action)} "
+    typing = button.action == "pause" and view.hands.entry is not None
+    chip = f" {view.keys.while_typing() if typing else view.keys.of(button.action)} "
     room = width - 2 * inset - safe_text.width(chip) - 1
     if safe_text.width(f"{label} {button.sub}") > room:
         label = label.replace(" AGENT", "").replace(" NOW", "")
@@ -279,7 +287,8 @@ def hints(view: View, width: int) -> Canvas:
         }[entry.kind]
         ends = {"filter": "Enter keeps  Esc clears", "palette": "Enter does it  Esc leaves"}
         keys = ends.get(entry.kind, "Enter sends  Esc leaves")
-        keys = notice.text if notice else keys
+        # at least half of the row is for what is typed
+        keys = safe_text.fit(notice.text, width // 2 - pad) if notice else keys
         ask += " " if entry.kind not in ends else ""
         end = canvas.right(width - pad, 0, Piece(keys, "warn" if notice else "dim")) - 1
         x = canvas.say(pad, 0, Piece(ask, "acc", True), end=end)

@@ -253,7 +253,8 @@ def _may(view: View) -> tuple[str, str]:
         return f"READ-ONLY: {asked}" if asked else _READ_ONLY, "warn"
     if you is None:
         return "", "dim"
-    pauses = view.keys.fill("{pause} pauses")
+    typing = view.hands.entry is not None
+    pauses = f"{view.keys.while_typing()} pauses" if typing else view.keys.fill("{pause} pauses")
     rolls = view.keys.fill("{rollback} {fire} rolls back")
     stop = rolls if view.control.mode == "paused" else pauses
     may = [word for act, word in _ACTS.items() if act in you.can]
