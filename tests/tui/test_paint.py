@@ -318,9 +318,9 @@ def test_while_a_text_is_typed_the_buttons_name_the_keys_that_work_then(
     stops = words(typing, *size).splitlines()[-3]
     assert "Ctrl+P" in stops
     assert " p " not in stops
-    assert stops.count("after typing") == 2
+    assert stops.count("not now") == 2
     assert "Ctrl+P pauses" in words(typing, *size).splitlines()[1]
-    assert "after typing" not in words(view, *size)
+    assert "not now" not in words(view, *size)
 
 
 def test_a_notice_leaves_room_for_what_is_typed(scenes: Any) -> None:

@@ -106,9 +106,9 @@ def buttons_of(view: View) -> tuple[Button, Button, Button]:
     if view.hands.entry is None:
         return pause, take, roll
     # Their letters are text now: what they would do waits, and pause has its other key.
-    take = take._replace(tone="faint", sub="after typing")
+    take = take._replace(tone="faint", sub="not now")
     if view.hands.armed is None:
-        roll = roll._replace(tone="faint", sub="after typing")
+        roll = roll._replace(tone="faint", sub="not now")
     return pause, take, roll
 
 
