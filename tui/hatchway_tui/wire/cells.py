@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from operator import ne
 
 from rich.cells import cell_len
 from rich.color import ColorSystem
@@ -78,6 +79,10 @@ class Cells:
         """Put characters into cells from `x` on; returns the cell after them."""
         width = len(row)
         for text, style, _ in segments:
+            if x >= 0 and x + len(text) <= width and _one_cell_each(text):
+                row[x : x + len(text)] = [(char, style) for char in text]
+                x += len(text)
+                continue
             for char in text:
                 wide = 1 if char.isascii() else cell_len(char)
                 if wide == 0 or x < 0:
@@ -131,10 +136,12 @@ class Cells:
 
     def _shows(self, y: int) -> None:
         """From now on the terminal counts as showing that row."""
-        self._shown[y] = [
-            old if new is _NOTHING else new
-            for old, new in zip(self._shown[y], self._want[y], strict=True)
-        ]
+        want = self._want[y]
+        if _NOTHING in want:
+            shown = zip(self._shown[y], want, strict=True)
+            self._shown[y] = [old if new is _NOTHING else new for old, new in shown]
+        else:
+            self._shown[y] = want.copy()
         self._behind.discard(y)
 
 
@@ -172,18 +179,23 @@ def _runs(old: list[Cell], new: list[Cell]) -> list[tuple[int, int]]:
     Neighbours are joined where sending what is between them is not dearer than stepping over it.
     """
     runs: list[tuple[int, int]] = []
-    for x, (before, after) in enumerate(zip(old, new, strict=True)):
-        if before == after or after is _NOTHING:
+    begin = end = -1  # of the run that may still grow
+    for x in [x for x, other in enumerate(map(ne, old, new)) if other]:
+        if new[x] is _NOTHING:
             continue
-        start, end = x, x + 1
-        while start > 0 and new[start][0] == "":  # never begin inside a wide character
-            start -= 1
+        if x != end:
+            start = x
+            while start > 0 and new[start][0] == "":  # never begin inside a wide character
+                start -= 1
+            if end < 0 or not (start <= end or _close(new[end - 1 : start])):
+                if end >= 0:
+                    runs.append((begin, end))
+                begin = start
+        end = max(end, x + 1)
         while end < len(new) and new[end][0] == "":
             end += 1
-        if runs and (start <= runs[-1][1] or _close(new[runs[-1][1] - 1 : start])):
-            runs[-1] = (runs[-1][0], max(end, runs[-1][1]))
-        else:
-            runs.append((start, end))
+    if end >= 0:
+        runs.append((begin, end))
     return runs
 
 
@@ -194,6 +206,12 @@ def _close(gap: list[Cell]) -> bool:
         len(gap) <= 5
         and all(cell[1] == style and cell[0].isascii() and cell is not _NOTHING for cell in gap[1:])
     )  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _one_cell_each(text: str) -> bool:
+    """Whether every character stands in a cell of its own."""
+    return text.isascii() or all(cell_len(char) == 1 for char in text)
 
 
 @lru_cache(maxsize=1024)
