@@ -7,6 +7,7 @@ the whole demo.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -203,8 +204,12 @@ class Rig:
             time.sleep(0.01)
 
     def _written(self) -> list[tuple[int, int]]:
-        stats = [path.stat() for path in sorted(self.d.glob("journal.db*"))]
-        return [(stat.st_size, stat.st_mtime_ns) for stat in stats]
+        written = []
+        for path in sorted(self.d.glob("journal.db*")):
+            with contextlib.suppress(FileNotFoundError):  # SQLite has just taken it away
+                stat = path.stat()
+                written.append((stat.st_size, stat.st_mtime_ns))
+        return written
 
     def events(self) -> list[tuple[float, Any]]:
         records = scan(self.d / "journal.db")

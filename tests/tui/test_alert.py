@@ -79,6 +79,14 @@ def test_the_bell_rings_for_what_is_new_and_for_a_change_of_hands(view: View, sc
     assert alert.due(more, away=False) == "", "what is of LOW risk waits quietly"
 
 
+def test_a_change_of_control_rings_at_once_however_short_ago_it_rang(view: View) -> None:
+    alert = Alert(Wanted(title=False))
+    alert.due(with_(view, 0), away=False)
+    for at, mode in ((0.1, "paused"), (0.2, "agent"), (0.3, "person")):
+        authority = {n: replace(doc, mode=mode) for n, doc in view.model.authority.items()}
+        assert alert.due(with_(view, at, authority=authority), away=False) == "\a", mode
+
+
 def test_a_flood_of_requests_does_not_make_it_scream_and_none_is_lost(view: View) -> None:
     alert = Alert(Wanted(title=False))
     alert.due(with_(view, needs=NeedsDoc()), away=False)

@@ -16,7 +16,8 @@ from hatchway_tui.paint.top import control_words, data_words
 from hatchway_tui.view import View
 
 RING_EVERY = 2.0
-"""Seconds between two bells: who floods this screen with requests does not make it scream."""
+"""Seconds between two bells for what waits: who floods this screen with requests does not make it
+scream. A change of control always rings, at once."""
 LONGEST = 80
 PUSH = "\x1b[22;0t"
 """Has the terminal remember the title it has."""
@@ -82,8 +83,9 @@ class Alert:
         waiting = frozenset(item.id for item in items(view.model) if interrupts(item))
         now = (view.control.mode, view.control.holder, waiting)
         before = self._known
-        calls = before is not None and (now[:2] != before[:2] or bool(waiting - before[2]))
-        if calls and view.at - self._rang < RING_EVERY:
+        changed = before is not None and now[:2] != before[:2]
+        calls = changed or (before is not None and bool(waiting - before[2]))
+        if calls and not changed and view.at - self._rang < RING_EVERY:
             return False  # what is known stays as it was: told when it may ring again
         self._known = now
         if calls:
